@@ -29,7 +29,7 @@ type reader struct {
 }
 
 // iterate reads every record of a trace and does nothing else. The garbage collector is set as in a command
-// of dtrec, see pace in internal/cli/memory.go.
+// of dtrec, see setGCPercent in internal/cli/memory.go.
 func iterate(path string) error {
 	debug.SetGCPercent(1200)
 	f, err := os.Open(path)

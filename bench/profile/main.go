@@ -38,7 +38,7 @@ func main() {
 
 func run(out string, each time.Duration, trace, second string) error {
 	runtime.GOMAXPROCS(1)
-	debug.SetGCPercent(1200) // as in a command of dtrec, see pace in internal/cli/memory.go
+	debug.SetGCPercent(1200) // as in a command of dtrec, see setGCPercent in internal/cli/memory.go
 	var samples bytes.Buffer
 	if err := pprof.StartCPUProfile(&samples); err != nil {
 		return err

@@ -21,10 +21,10 @@ type numbers map[string]uint64
 // the numbers of calls, failures and operations.
 func TestOneWordHasOneNumber(t *testing.T) {
 	for _, trace := range tracetest.FileNames(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb", "report/testdata/*.pb", "test/random/*.pb") {
-		want := summed(t, trace)
+		want := summaryNumbers(t, trace)
 		for what, got := range map[string]numbers{
-			"top": topped(t, trace), "export": exported(t, trace), "show": shownByProcess(t, trace), "info": ofTasks(t, trace), "replay": replayed(t, trace), "the page": ofPage(t, trace),
-			"the page's value": ofValue(t, trace),
+			"top": topNumbers(t, trace), "export": exportNumbers(t, trace), "show": showNumbers(t, trace), "info": infoNumbers(t, trace), "replay": replayNumbers(t, trace), "the page": pageNumbers(t, trace),
+			"the page's value": pageValueNumbers(t, trace),
 		} {
 			for word, n := range got {
 				if n != want[word] {
@@ -46,7 +46,7 @@ func TestOpensOfAPageUnderFilters(t *testing.T) {
 			for _, m := range regexp.MustCompile(`(?m)^picked opens: (\d+)`).FindAllStringSubmatch(output(t, append([]string{"report", trace}, filter...)...), -1) {
 				opens += number(m[1])
 			}
-			s := decoded[struct{ Total totals }](t, append([]string{"summary", "--format", "json", trace}, filter...)...)
+			s := runJSON[struct{ Total totals }](t, append([]string{"summary", "--format", "json", trace}, filter...)...)
 			if want := s.Total.numbers()["open"]; opens != want {
 				t.Errorf("%s %v: %d opens on the page, the summary %d", trace, filter, opens, want)
 			}
@@ -54,8 +54,8 @@ func TestOpensOfAPageUnderFilters(t *testing.T) {
 	}
 }
 
-// decoded runs a command and decodes the JSON that it prints.
-func decoded[T any](t *testing.T, args ...string) (v T) {
+// runJSON runs a command and decodes the JSON that it prints.
+func runJSON[T any](t *testing.T, args ...string) (v T) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(output(t, args...)), &v); err != nil {
 		t.Fatalf("dtrec %s: %v", strings.Join(args, " "), err)
@@ -79,12 +79,12 @@ func (s *totals) numbers() numbers {
 	return n
 }
 
-func summed(t *testing.T, trace string) numbers {
-	s := decoded[struct{ Total totals }](t, "summary", "--format", "json", trace)
+func summaryNumbers(t *testing.T, trace string) numbers {
+	s := runJSON[struct{ Total totals }](t, "summary", "--format", "json", trace)
 	return s.Total.numbers()
 }
 
-func topped(t *testing.T, trace string) numbers {
+func topNumbers(t *testing.T, trace string) numbers {
 	type top struct {
 		Total uint64
 		Rows  []struct {
@@ -92,15 +92,15 @@ func topped(t *testing.T, trace string) numbers {
 			Amount uint64
 		}
 	}
-	ops := decoded[top](t, "top", "--by", "op", "-n", "100", "--format", "json", trace)
-	n := numbers{"calls": ops.Total, "failed": decoded[top](t, "top", "--of", "failures", "--format", "json", trace).Total}
+	ops := runJSON[top](t, "top", "--by", "op", "-n", "100", "--format", "json", trace)
+	n := numbers{"calls": ops.Total, "failed": runJSON[top](t, "top", "--of", "failures", "--format", "json", trace).Total}
 	for _, r := range ops.Rows {
 		n[r.Key] = r.Amount
 	}
 	return n
 }
 
-func exported(t *testing.T, trace string) numbers {
+func exportNumbers(t *testing.T, trace string) numbers {
 	rows, err := csv.NewReader(strings.NewReader(output(t, "export", "--format", "csv", trace))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
@@ -118,12 +118,12 @@ func exported(t *testing.T, trace string) numbers {
 	return n
 }
 
-// shownByProcess adds up the numbers that show prints for each process.
-func shownByProcess(t *testing.T, trace string) numbers {
+// showNumbers adds up the numbers that show prints for each process.
+func showNumbers(t *testing.T, trace string) numbers {
 	title := regexp.MustCompile(`(?m)^(\d+) path calls? (?:\((.*)\), )?(?:(\d+) failed)?`)
 	n := numbers{}
 	seen := make(map[string]bool)
-	for _, task := range decoded[struct{ Rows []struct{ Key string } }](t, "top", "--by", "task", "-n", "10000", "--format", "json", trace).Rows {
+	for _, task := range runJSON[struct{ Rows []struct{ Key string } }](t, "top", "--by", "task", "-n", "10000", "--format", "json", trace).Rows {
 		pid, _, _ := strings.Cut(task.Key, " ")
 		if seen[pid] {
 			continue
@@ -144,17 +144,17 @@ func shownByProcess(t *testing.T, trace string) numbers {
 	return n
 }
 
-func ofTasks(t *testing.T, trace string) numbers {
+func infoNumbers(t *testing.T, trace string) numbers {
 	n := numbers{}
-	for _, p := range decoded[struct{ Processes []totals }](t, "info", "--tasks", "--format", "json", trace).Processes {
+	for _, p := range runJSON[struct{ Processes []totals }](t, "info", "--tasks", "--format", "json", trace).Processes {
 		n["calls"] += p.Calls
 		n["failed"] += p.Failed
 	}
 	return n
 }
 
-// replayed counts the lines of returns of path calls: those that failed, and all.
-func replayed(t *testing.T, trace string) numbers {
+// replayNumbers counts the lines of returns of path calls: those that failed, and all.
+func replayNumbers(t *testing.T, trace string) numbers {
 	lines := func(args ...string) uint64 {
 		out := []byte(output(t, append(append([]string{"replay", "--format", "json"}, args...), trace)...))
 		return uint64(bytes.Count(out, []byte(`"type":"event"`)))
@@ -162,9 +162,9 @@ func replayed(t *testing.T, trace string) numbers {
 	return numbers{"failed": lines("--failed"), "ended": lines("--class", "unknown,rcu,ref,miss")}
 }
 
-// ofPage takes calls and failures from the page's first sentence, and adds up the opens and execs of
+// pageNumbers takes calls and failures from the page's first sentence, and adds up the opens and execs of
 // its sections on programs.
-func ofPage(t *testing.T, trace string) numbers {
+func pageNumbers(t *testing.T, trace string) numbers {
 	page := output(t, "report", trace)
 	m := regexp.MustCompile(`(?m)^(\d+) path calls?, (\d+) failed`).FindStringSubmatch(page)
 	if m == nil {
@@ -179,8 +179,8 @@ func ofPage(t *testing.T, trace string) numbers {
 	return n
 }
 
-func ofValue(t *testing.T, trace string) numbers {
-	v := decoded[struct {
+func pageValueNumbers(t *testing.T, trace string) numbers {
+	v := runJSON[struct {
 		All     struct{ Calls uint64 }
 		Summary struct{ Total totals }
 	}](t, "report", "--format", "json", trace)

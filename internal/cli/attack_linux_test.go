@@ -20,9 +20,9 @@ import (
 
 // Bounds that no input may make a command exceed.
 const (
-	mostMemory = 256 << 10        // peak resident memory, KiB
-	mostTime   = 60 * time.Second // CPU time
-	patience   = 4 * mostTime     // elapsed time, as the machine may be busy
+	maxMemory  = 256 << 10        // peak resident memory, KiB
+	maxTime    = 60 * time.Second // CPU time
+	maxElapsed = 4 * maxTime      // elapsed time, as the machine may be busy
 )
 
 // attackCommands returns command lines that read a trace in every way that keeps something of it.
@@ -164,7 +164,7 @@ func peakOf(t *testing.T, args []string) {
 		}
 	}
 	t.Logf("%d MiB, %s: %v", peak>>10, cpu.Round(10*time.Millisecond), args[1:])
-	if said := string(errs); peak > mostMemory || strings.Contains(said, "goroutine") || strings.Contains(said, "killed") {
+	if said := string(errs); peak > maxMemory || strings.Contains(said, "goroutine") || strings.Contains(said, "killed") {
 		t.Errorf("%v: %d KiB at most; %.500s", args[1:], peak, said)
 	}
 }
@@ -189,14 +189,14 @@ func measure(args []string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	late := time.AfterFunc(maxElapsed, func() { cmd.Process.Kill() })
 	err := cmd.Wait()
 	late.Stop()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && !exit.Exited() {
-		fmt.Fprintf(&errs, "killed after %s", patience)
+		fmt.Fprintf(&errs, "killed after %s", maxElapsed)
 	}
 	took := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if took > mostTime {
+	if took > maxTime {
 		fmt.Fprintf(&errs, "killed too late: it took %s", took)
 	}
 	fmt.Printf("%d %d %d\n%s", cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, wrote, took, errs.Bytes())

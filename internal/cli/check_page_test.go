@@ -51,7 +51,7 @@ func TestReportsHoldAgainstTheirTraces(t *testing.T) {
 		if code, said := checkPageOf(t, output(t, "report", f), files[(i+1)%len(files)]); code != 1 || !strings.Contains(said, "not in this run: address ") {
 			t.Errorf("%s against another trace: exit %d\n%.2000s", f, code, said)
 		}
-		log, _ := imported(t, output(t, "replay", "--format", "dmesg", f))
+		log, _ := runImport(t, output(t, "replay", "--format", "dmesg", f))
 		if code, said := checkPageOf(t, output(t, "report", log), log); code != 0 {
 			t.Errorf("the log of %s: exit %d\n%.2000s", f, code, said)
 		}
@@ -176,7 +176,7 @@ func TestSeedPage(t *testing.T) {
 	if err != nil {
 		t.Skipf("the page is not beside the project: %v", err)
 	}
-	trace, _ := imported(t, string(page))
+	trace, _ := runImport(t, string(page))
 	code, said := checkPageOf(t, string(page), trace)
 	if code != 1 || !strings.HasSuffix(said, ", 0 not understood; sentences were not judged\n") {
 		t.Errorf("exit %d, %s", code, said)

@@ -62,13 +62,13 @@ number found with its meaning, 1 some were not, 2 not readable, or no number in 
 }
 
 func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
-	if err := pageFlags(cmd, o.page, len(args), o.format); err != nil {
+	if err := checkPageFlags(cmd, o.page, len(args), o.format); err != nil {
 		return err
 	}
 	if o.page != "" {
-		return holdPage(cmd, o.page, args[0], o.findingsOptions, o.format, o.all)
+		return checkPage(cmd, o.page, args[0], o.findingsOptions, o.format, o.all)
 	}
-	if twice := repeated(args); twice != "" {
+	if twice := firstRepeated(args); twice != "" {
 		return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
 	}
 	var names []string
@@ -88,7 +88,7 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 		return failed
 	}
 	no := slices.ContainsFunc(runs, func(v report.Verdicts) bool { return v.Refuted > 0 || o.strict && !v.Whole() })
-	return answer(no, err)
+	return answerError(no, err)
 }
 
 // write prints one run in full and several as a table. In JSON it prints one object per run.
@@ -128,8 +128,8 @@ func writeTests(w io.Writer, several bool, names []string, runs []report.Verdict
 	return suite.WriteJUnit(w, "dtrec check", tests)
 }
 
-// repeated returns the first file that is given twice, or "" if none is.
-func repeated(files []string) string {
+// firstRepeated returns the first file that is given twice, or "" if none is.
+func firstRepeated(files []string) string {
 	for i, f := range files {
 		if slices.Contains(files[:i], f) {
 			return f

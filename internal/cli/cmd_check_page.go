@@ -91,8 +91,8 @@ func isText(start []byte) bool {
 	return len(start) == 0
 }
 
-// holdPage checks a page against a trace, which it reads once, and prints the result.
-func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format outputFormat, all bool) error {
+// checkPage checks a page against a trace, which it reads once, and prints the result.
+func checkPage(cmd *cobra.Command, path, file string, o findingsOptions, format outputFormat, all bool) error {
 	if path == "-" && file == "-" {
 		return usageError(cmd, errors.New("the page and the trace cannot both be stdin"))
 	}
@@ -107,7 +107,7 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	defer t.Close()
 	run := page.Look(page.Parse(markdown), t.Header())
 	var whole bytes.Buffer
-	src, judged, made := madeBy(run.MadeBy(), looked{t, run})
+	src, judged, made := pageOptions(run.MadeBy(), recordTap{t, run})
 	if _, err := writePage(&whole, src, judged, made); err != nil {
 		return err
 	}
@@ -121,13 +121,13 @@ func holdPage(cmd *cobra.Command, path, file string, o findingsOptions, format o
 	} else {
 		err = r.WriteText(cmd.OutOrStdout(), inputName(path), all)
 	}
-	return answer(!r.Holds(), err)
+	return answerError(!r.Holds(), err)
 }
 
-// madeBy returns what the command named in a page picks of a trace, how that command judges it, and
+// pageOptions returns what the command named in a page picks of a trace, how that command judges it, and
 // what its page contains. If the page names no command, or one whose flags do not parse, that is the
 // whole trace with the default options.
-func madeBy(command []string, src replay.Source) (replay.Source, report.Options, report.PageOptions) {
+func pageOptions(command []string, src replay.Source) (replay.Source, report.Options, report.PageOptions) {
 	var o findingsOptions
 	var p report.PageOptions
 	cmd := &cobra.Command{}
@@ -136,13 +136,13 @@ func madeBy(command []string, src replay.Source) (replay.Source, report.Options,
 	if err := cmd.ParseFlags(command); err != nil {
 		return src, report.Options{}, report.PageOptions{}
 	}
-	p.Judged = o.given(cmd)
-	picked, judged := o.judged(src)
+	p.Judged = o.givenFlags(cmd)
+	picked, judged := o.judgedPart(src)
 	return picked, judged, p
 }
 
-// pageFlags refuses flags that have no meaning together with --page, and --all without it.
-func pageFlags(cmd *cobra.Command, page string, files int, format outputFormat) error {
+// checkPageFlags refuses flags that have no meaning together with --page, and --all without it.
+func checkPageFlags(cmd *cobra.Command, page string, files int, format outputFormat) error {
 	switch {
 	case page == "" && cmd.Flags().Changed("all"):
 		return usageError(cmd, errors.New("--all is for a page: it lists what was found as well"))
@@ -161,13 +161,13 @@ func pageFlags(cmd *cobra.Command, page string, files int, format outputFormat) 
 	return nil
 }
 
-// looked passes the records of a trace on to a reader, and shows each of them to the page on the way.
-type looked struct {
+// recordTap passes the records of a trace on to a reader, and shows each of them to the page on the way.
+type recordTap struct {
 	replay.Source
 	run *page.Run
 }
 
-func (l looked) Next() (schema.Record, error) {
+func (l recordTap) Next() (schema.Record, error) {
 	rec, err := l.Source.Next()
 	if err == nil {
 		l.run.Record(rec)

@@ -50,7 +50,7 @@ counted, as differences of order; --only can leave it out.
 --allow accepts the differences in a file: lines that diff printed, or a heading
 (@@ … @@) and what is below it; a heading alone accepts every difference there. Event
 ids are ignored, # begins a comment. Lines that the runs do not have are reported.
---only counts some kinds of difference: ` + joined(diff.Kinds()) + `.
+--only counts some kinds of difference: ` + joinWords(diff.Kinds()) + `.
 
 Exit status: 0 the same, 1 different, 2 not readable, or not known: events are missing,
 and the rest does not differ. --bisect exits 125 instead of 2, so that 'git bisect run'
@@ -60,7 +60,7 @@ skips a kernel that cannot be judged (docs/bisect.md).`,
   dtrec diff --rename sh=bash old.pb new.pb
   dtrec diff --allow accepted.txt --format ktap baseline.pb new.pb
   dtrec diff --run-b 2 both.pb both.pb`,
-		Args: exactly(2, "two traces"),
+		Args: exactArgs(2, "two traces"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	addFormatFlag(cmd, &c.format, textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat)
@@ -69,7 +69,7 @@ skips a kernel that cannot be judged (docs/bisect.md).`,
 	f.Lookup("latency").NoOptDefVal = defaultLatency
 	f.StringToStringVar(&c.rename, "rename", nil, "compare program OLD of A with program NEW of B, given as `OLD=NEW`")
 	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
-	f.Var(listOf(&c.only, among(diff.Kinds()...), texts(diff.Kinds())...), "only", "count differences of these `KINDS` only, e.g. steps,calls")
+	f.Var(listOf(&c.only, parseOneOf(diff.Kinds()...), wordStrings(diff.Kinds())...), "only", "count differences of these `KINDS` only, e.g. steps,calls")
 	f.Bool("bisect", false, "exit 125, not 2, where the runs cannot be judged")
 	f.IntVar(&c.runs[0], "run-a", 0, "read run `N` of A, where the file has several, from 1")
 	f.IntVar(&c.runs[1], "run-b", 0, "read run `N` of B, where the file has several, from 1")
@@ -90,7 +90,7 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 	if err := c.check(cmd, args); err != nil {
 		return err
 	}
-	allowed, err := c.allowed(cmd)
+	allowed, err := c.readAllowed(cmd)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 		return &exitError{code: exitTrouble, err: fmt.Errorf("no difference found, but %s", strings.Join(r.Doubts, "; ")),
 			hint: "record again, to the end and without loss"}
 	}
-	return answer(r.Verdict() == diff.Different, written)
+	return answerError(r.Verdict() == diff.Different, written)
 }
 
 func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
@@ -127,8 +127,8 @@ func (c *diffCmd) check(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// allowed reads the file with the accepted differences; it returns nil without --allow.
-func (c *diffCmd) allowed(cmd *cobra.Command) (*diff.Allowed, error) {
+// readAllowed reads the file with the accepted differences; it returns nil without --allow.
+func (c *diffCmd) readAllowed(cmd *cobra.Command) (*diff.Allowed, error) {
 	if c.allow == "" {
 		return nil, nil
 	}
@@ -157,7 +157,7 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 		if i == 1 {
 			t.stderr = &later
 		}
-		again, err := t.again(c.runs[i])
+		again, err := t.newSeeker(c.runs[i])
 		if err != nil {
 			return nil, err
 		}

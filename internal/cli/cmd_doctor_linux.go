@@ -26,7 +26,7 @@ missed hits are not counted), 2 this machine, or this user, cannot record.`,
 		Example: `  sudo dtrec doctor
   sudo dtrec doctor --format json | jq .probes
   dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- doctor`,
-		Args: exactly(0, "no arguments"),
+		Args: exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := doctor.Diagnose(mode)
 			write := d.WriteText
@@ -44,5 +44,5 @@ missed hits are not counted), 2 this machine, or this user, cannot record.`,
 	}
 	addFormatFlag(cmd, &format, textFormat, jsonFormat)
 	addAttachFlag(cmd, &mode)
-	return printing(cmd)
+	return addOutputFlags(cmd)
 }

@@ -22,9 +22,9 @@ type exportOptions struct {
 
 func newExportCmd() *cobra.Command {
 	o := exportOptions{format: "csv", Options: export.Options{Table: "calls", Measure: "calls"}}
-	formats, theFormats := described(export.Formats(), func(f export.Format) (string, string) { return f.Name, f.Doc })
-	tables, theTables := described(export.Tables(), func(t export.Table) (string, string) { return t.Name, t.Doc })
-	measures, _ := described(export.Measures(), func(m export.Measure) (string, string) { return m.Name, m.Unit })
+	formats, theFormats := describeValues(export.Formats(), func(f export.Format) (string, string) { return f.Name, f.Doc })
+	tables, theTables := describeValues(export.Tables(), func(t export.Table) (string, string) { return t.Name, t.Doc })
+	measures, _ := describeValues(export.Measures(), func(m export.Measure) (string, string) { return m.Name, m.Unit })
 	cmd := &cobra.Command{
 		Use:   "export [--format FORMAT] [-o OUT] FILE",
 		Short: "Give a trace to the programs you already use",
@@ -39,14 +39,14 @@ Exit status: 0 written, 2 not readable or not written.`,
   dtrec export --table verdicts run1.pb > verdicts.csv
   dtrec export --format folded --of time run1.pb | flamegraph.pl > time.svg
   dtrec export --format perfetto -o run1.pftrace run1.pb`,
-		Args: exactly(1, "one trace"),
+		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.export(cmd, args[0]) },
 	}
 	f := cmd.Flags()
 	f.Var(oneOf(&o.format, formats...), "format", "`FORMAT` to write")
 	f.Var(oneOf(&o.Table, tables...), "table", "csv, ndjson: the `TABLE` to write")
-	f.Var(oneOf(&o.Measure, measures...), "of", "folded: count `WHAT`: "+joined(measures))
-	o.other = true
+	f.Var(oneOf(&o.Measure, measures...), "of", "folded: count `WHAT`: "+joinWords(measures))
+	o.notTrace = true
 	o.register(cmd, "-", "write to `OUT`, - for stdout")
 	addRunFlag(f, &o.run)
 	return cmd
@@ -57,7 +57,7 @@ func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 	format := all[slices.IndexFunc(all, func(f export.Format) bool { return f.Name == o.format })]
 	stdout := cmd.OutOrStdout()
 	if format.Binary {
-		if err := o.shown(cmd, o.format); err != nil {
+		if err := o.refuseTerminal(cmd, o.format); err != nil {
 			return err
 		}
 		stdout = rawOut(cmd)
@@ -82,8 +82,8 @@ func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 	return err
 }
 
-// described returns the values that a flag accepts, and a text that lists them with their descriptions.
-func described[T any](of []T, name func(T) (name, doc string)) (words []string, text string) {
+// describeValues returns the values that a flag accepts, and a text that lists them with their descriptions.
+func describeValues[T any](of []T, name func(T) (name, doc string)) (words []string, text string) {
 	for _, v := range of {
 		name, doc := name(v)
 		words = append(words, name)

@@ -46,7 +46,7 @@ report of dtrec itself.`,
 		Example: `  dmesg | dtrec import -o log.pb -
   dtrec import --unknown -o log.pb dmesg.txt
   dtrec import -o page.pb stage2-return.md && dtrec check --page stage2-return.md page.pb`,
-		Args: exactly(1, "one log"),
+		Args: exactArgs(1, "one log"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.importLog(cmd, args[0]) },
 	}
 	o.register(cmd, "dtrec.pb", "write the trace to `FILE`, - for stdout")
@@ -57,7 +57,7 @@ report of dtrec itself.`,
 }
 
 func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
-	if err := o.shown(cmd, "a trace"); err != nil {
+	if err := o.refuseTerminal(cmd, "a trace"); err != nil {
 		return err
 	}
 	in, err := openInput(cmd, path)
@@ -69,11 +69,11 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	if path == "-" {
 		log, _ = cmd.InOrStdin().(*os.File)
 	}
-	if log != nil && o.is(cmd, log) {
+	if log != nil && o.isSameFile(cmd, log) {
 		return &exitError{exitTrouble, fmt.Errorf("%s: the trace would overwrite it", inputName(path)), "name another file with -o"}
 	}
 	buffered := bufio.NewReaderSize(in, 64<<10)
-	if err := noLog(cmd, path, buffered); err != nil {
+	if err := checkLogStart(cmd, path, buffered); err != nil {
 		return err
 	}
 	read, err := dmesg.Read(buffered, o.skipped(cmd))
@@ -82,7 +82,7 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	} else if err != nil {
 		return explainInput(cmd, path, err, "check the disk, or the pipe the log comes from")
 	}
-	if err := nothing(path, read); err != nil {
+	if err := checkLogRuns(path, read); err != nil {
 		return err
 	}
 	if err := o.write(rawOut(cmd), func(w io.Writer) error { return writeRuns(w, read) }); err != nil {
@@ -92,11 +92,11 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	return nil
 }
 
-// noLog returns an error for a file that cannot be a log by its first bytes: a trace, or a compressed
+// checkLogStart returns an error for a file that cannot be a log by its first bytes: a trace, or a compressed
 // file. Otherwise it returns nil.
-func noLog(cmd *cobra.Command, path string, in *bufio.Reader) error {
+func checkLogStart(cmd *cobra.Command, path string, in *bufio.Reader) error {
 	start, _ := in.Peek(8)
-	hint := unpack(start, cmd.CommandPath())
+	hint := decompressHint(start, cmd.CommandPath())
 	if bytes.HasPrefix(start, []byte("\x28\xb5\x2f\xfd")) { // a zstd frame
 		hint = "decompress it first: 'zstdcat FILE | " + cmd.CommandPath() + " -'"
 		r, err := schema.NewReader(in, 0)
@@ -113,8 +113,8 @@ func noLog(cmd *cobra.Command, path string, in *bufio.Reader) error {
 	return &exitError{exitTrouble, fmt.Errorf("%s is compressed", inputName(path)), hint}
 }
 
-// nothing returns the error for a log that no trace can be made from, nil if one can.
-func nothing(path string, log *dmesg.Log) error {
+// checkLogRuns returns the error for a log that no trace can be made from, nil if one can.
+func checkLogRuns(path string, log *dmesg.Log) error {
 	switch {
 	case log.Report != "":
 		return &exitError{exitTrouble, fmt.Errorf("%s is a report that dtrec wrote, of run %s", inputName(path), log.Report),

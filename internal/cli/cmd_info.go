@@ -18,7 +18,7 @@ import (
 )
 
 func newInfoCmd() *cobra.Command {
-	var q question
+	var q questionFlags
 	var tasks bool
 	cmd := &cobra.Command{
 		Use:   "info FILE…",

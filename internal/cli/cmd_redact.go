@@ -39,7 +39,7 @@ Exit status: 0 written, 2 not readable or not written.`,
 		Example: `  dtrec redact -o share.pb run1.pb && dtrec check share.pb
   dtrec redact --extensions -o share.pb run1.pb
   dtrec redact --key KEY -o a.pb run1.pb && dtrec redact --key KEY -o b.pb run2.pb && dtrec diff a.pb b.pb`,
-		Args: exactly(1, "one trace"),
+		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.redact(cmd, args[0]) },
 	}
 	o.register(cmd, "redacted.pb", "write the trace to `OUT`, - for stdout")
@@ -56,7 +56,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 		return err
 	}
 	defer t.Close()
-	if o.is(cmd, t.file) {
+	if o.isSameFile(cmd, t.file) {
 		return &exitError{exitTrouble, fmt.Errorf("%s: the redaction would overwrite it", t.name), "name another file with -o"}
 	}
 	if err := o.readKey(); err != nil {
@@ -68,7 +68,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	err = o.write(rawOut(cmd), func(w io.Writer) error {
 		out.Writer = w
 		failed = redact.Trace(&out, func() (_ *schema.Reader, err error) {
-			last, err = t.rewound(o.run)
+			last, err = t.rewind(o.run)
 			return last, err
 		}, "dtrec "+version, o.Options)
 		return failed

@@ -44,7 +44,7 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec replay --path /tmp/t_e.txt --format dmesg run1.pb
   dtrec replay --errno ENOENT --slower 100us run1.pb
   dtrec replay --format json run1.pb | jq 'select(.type == "loss")'`,
-		Args: exactly(1, "one trace"),
+		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.replay(cmd, args[0]) },
 	}
 	f := cmd.Flags()
@@ -59,7 +59,7 @@ Exit status: 0 printed, 2 not readable.`,
 
 func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	open := openTrace
-	if o.ofFrames() {
+	if o.usesIndex() {
 		open = openIndexed
 	}
 	t, err := open(cmd, path, o.run)
@@ -71,11 +71,11 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, o.newFormat(onTerminal(cmd)))
 	if err == nil && t.skipped > 0 {
 		if empty != nil { // the nearest name may be in a frame that was passed over
-			return nearest(cmd, path, o.run, filter)
+			return printNearest(cmd, path, o.run, filter)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %d events were passed over by the seek index: after the first of them dentries have no D numbers, and calls entered there no entry; '%s … - < FILE' reads all\n", t.skipped, t.command)
 	}
-	tellWhy(cmd, empty)
+	printLines(cmd, empty)
 	return err
 }
 

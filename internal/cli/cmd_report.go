@@ -48,7 +48,7 @@ Exit status: 0 written, 2 not readable.`,
   dtrec report --without insert traces/run1.pb
   dtrec report --explain hash traces/run1.pb
   dtrec report --format html -o run1.html traces/run1.pb`,
-		Args: exactly(1, "one trace"),
+		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != markdownFormat {
 				for _, name := range append([]string{"without", "explain", "select", "brief", "front-matter"}, filterFlags...) {
@@ -56,9 +56,9 @@ Exit status: 0 written, 2 not readable.`,
 						return usageError(cmd, fmt.Errorf("--%s is for Markdown", name))
 					}
 				}
-				return visible(cmd, args[0], o.run, format)
+				return writeHTML(cmd, args[0], o.run, format)
 			}
-			page.Judged = o.given(cmd)
+			page.Judged = o.givenFlags(cmd)
 			return o.writePage(cmd, args[0], page)
 		},
 	}
@@ -90,9 +90,9 @@ func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report
 		return err
 	}
 	defer t.Close()
-	src, judged := o.judged(t)
+	src, judged := o.judgedPart(t)
 	f, err := writePage(cmd.OutOrStdout(), src, judged, page)
-	inVain(cmd, src)
+	explainEmptyPick(cmd, src)
 	for i, what := range page.Select {
 		if f != nil && slices.Contains(f.Unmet, replay.Unescape(what)) && slices.Index(page.Select, what) == i {
 			fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: --select %s: the page shows no path call of it\n", oneLine(what))
@@ -136,10 +136,10 @@ func (o *findingsOptions) register(f *pflag.FlagSet) {
 	o.filterOptions.register(f)
 }
 
-// given returns those of these flags that were set on the command line, as words: each flag and its
+// givenFlags returns those of these flags that were set on the command line, as words: each flag and its
 // value.
-func (o *findingsOptions) given(cmd *cobra.Command) (words []string) {
-	eachGiven(cmd, append([]string{"without"}, filterFlags...), func(name string, value ...string) {
+func (o *findingsOptions) givenFlags(cmd *cobra.Command) (words []string) {
+	eachSetFlag(cmd, append([]string{"without"}, filterFlags...), func(name string, value ...string) {
 		words = append(append(words, "--"+name), value...)
 	})
 	return words
@@ -152,17 +152,17 @@ func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findi
 		return nil, err
 	}
 	defer t.Close()
-	src, judged := o.judged(t)
+	src, judged := o.judgedPart(t)
 	judged.Bare = true
 	f, err := report.Judge(src, judged)
-	if err == nil && inVain(cmd, src) {
+	if err == nil && explainEmptyPick(cmd, src) {
 		return nil, &exitError{exitTrouble, fmt.Errorf("%s: nothing of it is picked, and nothing judged", t.name), "see 'dtrec replay' for what there is to pick"}
 	}
 	return f, err
 }
 
-// judged returns the part of a trace that the filters pick, and the options to judge it with.
-func (o *findingsOptions) judged(t replay.Source) (replay.Source, report.Options) {
+// judgedPart returns the part of a trace that the filters pick, and the options to judge it with.
+func (o *findingsOptions) judgedPart(t replay.Source) (replay.Source, report.Options) {
 	judged := report.Options{Without: replay.RolesOf(o.without...)}
 	filter := o.filter(t.Header())
 	if filter.IsZero() {
@@ -173,8 +173,8 @@ func (o *findingsOptions) judged(t replay.Source) (replay.Source, report.Options
 	return picker, judged
 }
 
-// visible writes the HTML page, or as JSON the value that this page shows.
-func visible(cmd *cobra.Command, path string, run int, format outputFormat) error {
+// writeHTML writes the HTML page, or as JSON the value that this page shows.
+func writeHTML(cmd *cobra.Command, path string, run int, format outputFormat) error {
 	t, err := openSeekable(cmd, path, run)
 	if err != nil {
 		return err
@@ -189,7 +189,7 @@ func visible(cmd *cobra.Command, path string, run int, format outputFormat) erro
 		t.Reader.Close()
 		t.Reader = nil // the event that it decoded last is no longer needed
 		var err error
-		t.Reader, err = t.rewound(run)
+		t.Reader, err = t.rewind(run)
 		return t.Reader, err
 	}
 	if format == jsonFormat {

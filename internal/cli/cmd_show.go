@@ -20,9 +20,9 @@ func isFile(arg string) bool {
 	return err == nil || arg == "-"
 }
 
-// near returns a filter for the path or name that a trace does not have, so that its nearest matches
+// nearFilter returns a filter for the path or name that a trace does not have, so that its nearest matches
 // can be named; nil for anything else.
-func near(target answers.Target, what string) *replay.Filter {
+func nearFilter(target answers.Target, what string) *replay.Filter {
 	_, err := strconv.ParseUint(strings.TrimPrefix(what, "#"), 10, 64)
 	switch {
 	case err == nil || target.Dentry() != (replay.ObjectRef{}):
@@ -34,7 +34,7 @@ func near(target answers.Target, what string) *replay.Filter {
 }
 
 func newShowCmd() *cobra.Command {
-	var q question
+	var q questionFlags
 	cmd := &cobra.Command{
 		Use:   "show FILE WHAT",
 		Short: "Say what is known of one dentry, path, name, process or event",
@@ -52,7 +52,7 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 		Example: `  dtrec show run1.pb D12
   dtrec show run1.pb /tmp/t_e.txt
   dtrec show run1.pb '#56'`,
-		Args: exactly(2, "a trace and what to show of it"),
+		Args: exactArgs(2, "a trace and what to show of it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, err := answers.ParseTarget(args[1])
 			if err != nil {
@@ -73,10 +73,10 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 				}
 				return shown, shown.WriteText, err
 			})
-			if filter := near(target, args[1]); none && filter != nil && args[0] != "-" {
-				err = nearest(cmd, args[0], q.run, filter)
+			if filter := nearFilter(target, args[1]); none && filter != nil && args[0] != "-" {
+				err = printNearest(cmd, args[0], q.run, filter)
 			}
-			return answer(none, err)
+			return answerError(none, err)
 		},
 	}
 	q.register(cmd)

@@ -11,7 +11,7 @@ import (
 )
 
 func newSummaryCmd() *cobra.Command {
-	var q question
+	var q questionFlags
 	var o filterOptions
 	cmd := &cobra.Command{
 		Use:   "summary FILE",
@@ -31,13 +31,13 @@ Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec summary run1.pb
   dtrec summary --comm git run1.pb
   dtrec summary --format json run1.pb | jq '.programs[] | [.program, .failed]'`,
-		Args: exactly(1, "one trace"),
+		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				src := o.picker(t)
 				s, err := answers.Summarize(src)
-				s.Picked = o.given(cmd)
-				inVain(cmd, src)
+				s.Picked = o.givenFilters(cmd)
+				explainEmptyPick(cmd, src)
 				file := args
 				if cmd.Flags().Changed("run") {
 					file = append([]string{fmt.Sprintf("--run=%d", q.run)}, args...)

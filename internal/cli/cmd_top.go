@@ -11,13 +11,13 @@ import (
 )
 
 func newTopCmd() *cobra.Command {
-	var q question
+	var q questionFlags
 	var o filterOptions
 	rows, of, by := 20, "calls", "path"
 	choice := func(c answers.Choice) (string, string) { return c.Name, c.Says }
 	whats, groups := answers.Names()
-	ofs, theOfs := described(whats, choice)
-	bys, theBys := described(groups, choice)
+	ofs, theOfs := describeValues(whats, choice)
+	bys, theBys := describeValues(groups, choice)
 	cmd := &cobra.Command{
 		Use:   "top FILE",
 		Short: "Print what there is most of: calls, failures, time, misses, negatives",
@@ -42,7 +42,7 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec top --by dir --of negatives run1.pb
   dtrec top --by path --of time --comm git --op open run1.pb
   dtrec top --by program --of time -n 5 run1.pb`,
-		Args: exactly(1, "one trace"),
+		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				src := o.picker(t)
@@ -50,8 +50,8 @@ Exit status: 0 printed, 2 not readable.`,
 				if top == nil {
 					return nil, nil, usageError(cmd, err)
 				}
-				if err == nil && !inVain(cmd, src) && q.format == textFormat && len(top.Rows) == 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s%s\n", of, o.picking(cmd))
+				if err == nil && !explainEmptyPick(cmd, src) && q.format == textFormat && len(top.Rows) == 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s%s\n", of, o.picksClause(cmd))
 				}
 				return top, top.WriteText, err
 			})

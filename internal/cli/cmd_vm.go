@@ -117,14 +117,14 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 		return &exitError{code: exitTrouble, err: fmt.Errorf("the command line for the guest: %w", err), hint: seeHelp(cmd)}
 	}
 	if out := inner.Flags().Lookup("output"); out != nil && out.Value.String() != "-" {
-		if err := bringOutput(&c, out.Value.String(), inner.Flags()); err != nil {
+		if err := requestOutput(&c, out.Value.String(), inner.Flags()); err != nil {
 			return err
 		}
 	}
 	if c.Program, err = os.Executable(); err != nil {
 		return err
 	}
-	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), raw(cmd.ErrOrStderr()) // unescaped: the guest's dtrec has done that
+	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), unfiltered(cmd.ErrOrStderr()) // unescaped: the guest's dtrec has done that
 	c.Notice = func(s string) { fmt.Fprintln(cmd.ErrOrStderr(), "dtrec: "+s) }
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -140,9 +140,9 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	return nil
 }
 
-// bringOutput asks for the file that the command line writes to be copied out of the guest. With
+// requestOutput asks for the file that the command line writes to be copied out of the guest. With
 // --rotate the guest numbers its files from 1, so the host must not have any file of such a name.
-func bringOutput(c *vm.Config, path string, flags *pflag.FlagSet) error {
+func requestOutput(c *vm.Config, path string, flags *pflag.FlagSet) error {
 	force, _ := flags.GetBool("force")
 	c.Outputs = []string{path}
 	err := tracefile.Place{Path: path, Force: force, User: -1}.Check()

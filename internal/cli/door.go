@@ -14,31 +14,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// door filters what is written to stdout and stderr, so that a terminal gets no control characters
+// terminalFilter filters what is written to stdout and stderr, so that a terminal gets no control characters
 // except newlines, tabs and the colors of replay. Text from a trace, a kernel or an argument is escaped
-// where it is printed; door catches what was forgotten there. Its escapes are valid in JSON too. A
+// where it is printed; the filter catches what was forgotten there. Its escapes are valid in JSON too. A
 // shown.Text passes unchecked.
-type door struct {
-	w        io.Writer
-	held     []byte // an incomplete character or color sequence, until the rest of it is written
-	out      []byte // scratch buffer of Write
-	terminal bool   // w leads to a terminal, by way of a pager or a folder
-	columns  int    // width of that terminal
-	failed   error  // error of the last Write, as cobra ignores it when it prints help
+type terminalFilter struct {
+	w          io.Writer
+	incomplete []byte // an incomplete character or color sequence, until the rest of it is written
+	out        []byte // scratch buffer of Write
+	terminal   bool   // w leads to a terminal, by way of a pager or a folder
+	columns    int    // width of that terminal
+	writeErr   error  // error of the last Write, as cobra ignores it when it prints help
 }
 
 // colors are the escape sequences that replay's text format writes.
 var colors = []string{shown.Plain.String(), shown.Bold.String(), shown.Dim.String(), shown.Alarm.String()}
 
-func (d *door) Write(p []byte) (n int, err error) {
-	defer func() { d.failed = err }()
-	if len(d.held) == 0 && shown.Run(p) == len(p) {
+func (d *terminalFilter) Write(p []byte) (n int, err error) {
+	defer func() { d.writeErr = err }()
+	if len(d.incomplete) == 0 && shown.Run(p) == len(p) {
 		return d.w.Write(p)
 	}
 	out, in := d.out[:0], p
-	if len(d.held) > 0 {
-		in = append(d.held, p...)
-		d.held = nil
+	if len(d.incomplete) > 0 {
+		in = append(d.incomplete, p...)
+		d.incomplete = nil
 	}
 	for len(in) > 0 {
 		run := shown.Run(in)
@@ -48,7 +48,7 @@ func (d *door) Write(p []byte) (n int, err error) {
 		}
 		n, whole := d.next(in)
 		if !whole {
-			d.held = slices.Clone(in)
+			d.incomplete = slices.Clone(in)
 			break
 		}
 		if in[0] == 0x1b && n > 1 {
@@ -66,8 +66,8 @@ func (d *door) Write(p []byte) (n int, err error) {
 }
 
 // WriteShown writes a text without a check, as it contains nothing that a terminal acts on.
-func (d *door) WriteShown(t *shown.Text) (int, error) {
-	if len(d.held) > 0 { // nothing more will complete it
+func (d *terminalFilter) WriteShown(t *shown.Text) (int, error) {
+	if len(d.incomplete) > 0 { // nothing more will complete it
 		if err := d.close(); err != nil {
 			return 0, err
 		}
@@ -78,7 +78,7 @@ func (d *door) WriteShown(t *shown.Text) (int, error) {
 
 // next returns the size of the character or color that in begins with. Whole is false if it may be the
 // beginning of a longer one, which the next Write completes.
-func (d *door) next(in []byte) (n int, whole bool) {
+func (d *terminalFilter) next(in []byte) (n int, whole bool) {
 	if in[0] == 0x1b {
 		for _, c := range colors {
 			if strings.HasPrefix(string(in[:min(len(in), len(c))]), c) {
@@ -97,24 +97,24 @@ func (d *door) next(in []byte) (n int, whole bool) {
 }
 
 // close writes what is held, as nothing more will complete it: one U+FFFD for each byte.
-func (d *door) close() error {
-	if len(d.held) == 0 {
+func (d *terminalFilter) close() error {
+	if len(d.incomplete) == 0 {
 		return nil
 	}
 	var out []byte
-	for range d.held {
+	for range d.incomplete {
 		out = append(out, "�"...)
 	}
-	d.held = nil
+	d.incomplete = nil
 	_, err := d.w.Write(out)
 	return err
 }
 
-// rawOut returns stdout without the door: for a binary trace, and to ask whether it is a terminal.
-func rawOut(cmd *cobra.Command) io.Writer { return raw(cmd.OutOrStdout()) }
+// rawOut returns stdout without the filter: for a binary trace, and to ask whether it is a terminal.
+func rawOut(cmd *cobra.Command) io.Writer { return unfiltered(cmd.OutOrStdout()) }
 
-func raw(w io.Writer) io.Writer {
-	if d, ok := w.(*door); ok {
+func unfiltered(w io.Writer) io.Writer {
+	if d, ok := w.(*terminalFilter); ok {
 		return d.w
 	}
 	return w

@@ -9,7 +9,7 @@ import (
 )
 
 // TestDoorLooksAtEveryByte checks that any byte at any place in a line comes out the same whether the
-// line is written at once or byte by byte, although the door checks many bytes at a time.
+// line is written at once or byte by byte, although the filter checks many bytes at a time.
 func TestDoorLooksAtEveryByte(t *testing.T) {
 	for _, beside := range []string{strings.Repeat("x", 80), strings.Repeat("\n", 40), strings.Repeat("a µs\n", 20), "\x1b[31m" + strings.Repeat(" |", 40) + "\x1b[0m"} {
 		for b := range 256 {
@@ -30,7 +30,7 @@ func TestDoorLooksAtEveryByte(t *testing.T) {
 
 func through(t *testing.T, pieces ...[]byte) string {
 	var out bytes.Buffer
-	d := &door{w: &out}
+	d := &terminalFilter{w: &out}
 	for _, p := range pieces {
 		if _, err := d.Write(p); err != nil {
 			t.Fatal(err)

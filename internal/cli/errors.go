@@ -22,9 +22,9 @@ type exitError struct {
 	hint string // the remedy, printed as the second line
 }
 
-// answer returns the error of a command after it has written its answer. If the answer is no, the exit
+// answerError returns the error of a command after it has written its answer. If the answer is no, the exit
 // code is 1 even if the reader of the output closed the pipe early.
-func answer(no bool, written error) error {
+func answerError(no bool, written error) error {
 	if no && (written == nil || errors.Is(written, syscall.EPIPE)) {
 		return &exitError{code: exitNegative, err: written}
 	}

@@ -85,14 +85,14 @@ func inputName(path string) string {
 
 // destination is the file that a command writes: a trace, or an export of one.
 type destination struct {
-	path  string // - for stdout
-	force bool
-	other bool // what is written is not a trace
+	path     string // - for stdout
+	force    bool
+	notTrace bool // what is written is not a trace
 }
 
 func (d *destination) register(cmd *cobra.Command, path, usage string) {
 	cmd.Flags().StringVarP(&d.path, "output", "o", path, usage)
-	if addForceFlag(cmd, &d.force); d.other {
+	if addForceFlag(cmd, &d.force); d.notTrace {
 		cmd.Flags().Lookup("force").Usage = "replace the file also where it is a trace"
 	}
 }
@@ -102,8 +102,8 @@ func addForceFlag(cmd *cobra.Command, force *bool) {
 	cmd.Flags().BoolVar(force, "force", false, "replace the file also where it is not a trace")
 }
 
-// shown returns an error if stdout is the destination and a terminal: what would be written is binary.
-func (d *destination) shown(cmd *cobra.Command, what string) error {
+// refuseTerminal returns an error if stdout is the destination and a terminal: what would be written is binary.
+func (d *destination) refuseTerminal(cmd *cobra.Command, what string) error {
 	if d.path == "-" && isTerminal(rawOut(cmd)) {
 		return &exitError{exitTrouble, fmt.Errorf("%s is binary and stdout is a terminal", what), "name a file: -o FILE"}
 	}
@@ -116,11 +116,11 @@ func (d *destination) write(stdout io.Writer, write func(io.Writer) error) error
 	if d.path == "-" {
 		return write(stdout)
 	}
-	return tracefile.Place{Path: d.path, Force: d.force, Other: d.other, User: -1}.Replace(write)
+	return tracefile.Place{Path: d.path, Force: d.force, Other: d.notTrace, User: -1}.Replace(write)
 }
 
-// is reports whether the file is the one that would be written.
-func (d *destination) is(cmd *cobra.Command, file *os.File) bool {
+// isSameFile reports whether the file is the one that would be written.
+func (d *destination) isSameFile(cmd *cobra.Command, file *os.File) bool {
 	from, err := file.Stat()
 	if err != nil || !from.Mode().IsRegular() {
 		return false

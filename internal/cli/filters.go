@@ -21,7 +21,7 @@ import (
 type filterOptions struct {
 	picks    replay.Filter // all of it but Slower, From and To, which are the fields below
 	slower   time.Duration
-	from, to moment
+	from, to flagTime
 }
 
 // filterFlags are the names of these flags.
@@ -39,7 +39,7 @@ func (o *filterOptions) register(f *pflag.FlagSet) {
 	f.BoolVar(&p.Failed, "failed", false, "only the returns of path calls that failed")
 	f.Var(listOf(&p.Errnos, readErrno), "errno", "only the returns of path calls that failed with these `ERRNOS`, e.g. ENOENT")
 	f.DurationVar(&o.slower, "slower", 0, "only the returns of path calls that took this `TIME` or more, e.g. 1ms")
-	f.Var(listOf(&p.Classes, readClass, replay.Classes...), "class", "only the returns of path calls of these `CLASSES`: "+joined(replay.Classes))
+	f.Var(listOf(&p.Classes, readClass, replay.Classes...), "class", "only the returns of path calls of these `CLASSES`: "+joinWords(replay.Classes))
 	f.Var(flagOf(&o.from, "", readMoment), "from", "only from this `TIME` on")
 	f.Var(flagOf(&o.to, "", readMoment), "to", "only up to this `TIME`")
 }
@@ -48,14 +48,14 @@ func (o *filterOptions) register(f *pflag.FlagSet) {
 func (o *filterOptions) filter(h *schema.Header) *replay.Filter {
 	f := o.picks
 	f.Slower = uint64(o.slower)
-	f.From = o.from.since(h.StartBootNs)
-	f.To = o.to.since(h.StartBootNs)
+	f.From = o.from.sinceBoot(h.StartBootNs)
+	f.To = o.to.sinceBoot(h.StartBootNs)
 	return &f
 }
 
-// ofFrames reports whether the filters include one by which a seek index can rule out frames.
-func (o *filterOptions) ofFrames() bool {
-	return o.from != (moment{}) || o.to != (moment{}) || len(o.picks.Comms)+len(o.picks.PIDs)+len(o.picks.Paths) > 0
+// usesIndex reports whether the filters include one by which a seek index can rule out frames.
+func (o *filterOptions) usesIndex() bool {
+	return o.from != (flagTime{}) || o.to != (flagTime{}) || len(o.picks.Comms)+len(o.picks.PIDs)+len(o.picks.Paths) > 0
 }
 
 // picker returns a source with the part that the filters pick, or src itself if there are no filters.
@@ -66,23 +66,23 @@ func (o *filterOptions) picker(src replay.Source) replay.Source {
 	return src
 }
 
-// inVain says on stderr why the filters picked nothing from a source that was read to its end, and
+// explainEmptyPick says on stderr why the filters picked nothing from a source that was read to its end, and
 // reports whether that is so.
-func inVain(cmd *cobra.Command, src replay.Source) bool {
+func explainEmptyPick(cmd *cobra.Command, src replay.Source) bool {
 	p, ok := src.(*replay.Picker)
-	return ok && tellWhy(cmd, p.WhyNone())
+	return ok && printLines(cmd, p.WhyNone())
 }
 
-// tellWhy prints the lines on stderr, and reports whether there are any.
-func tellWhy(cmd *cobra.Command, lines []string) bool {
+// printLines prints the lines on stderr, and reports whether there are any.
+func printLines(cmd *cobra.Command, lines []string) bool {
 	for _, line := range lines {
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %s\n", line)
 	}
 	return len(lines) > 0
 }
 
-// nearest reads all of a trace from which a filter picked nothing, and says on stderr what would match.
-func nearest(cmd *cobra.Command, path string, run int, filter *replay.Filter) error {
+// printNearest reads all of a trace from which a filter picked nothing, and says on stderr what would match.
+func printNearest(cmd *cobra.Command, path string, run int, filter *replay.Filter) error {
 	t, err := openTrace(cmd, path, run)
 	if err != nil {
 		return err
@@ -91,29 +91,29 @@ func nearest(cmd *cobra.Command, path string, run int, filter *replay.Filter) er
 	t.stderr = io.Discard // its warnings were printed in the first reading
 	src := replay.Pick(t, filter)
 	err = replay.Read(src, func(schema.Record) {})
-	inVain(cmd, src)
+	explainEmptyPick(cmd, src)
 	return err
 }
 
-// given returns the filters that were set on the command line, as one word each.
-func (o *filterOptions) given(cmd *cobra.Command) (words []string) {
-	eachGiven(cmd, filterFlags, func(name string, value ...string) {
+// givenFilters returns the filters that were set on the command line, as one word each.
+func (o *filterOptions) givenFilters(cmd *cobra.Command) (words []string) {
+	eachSetFlag(cmd, filterFlags, func(name string, value ...string) {
 		words = append(words, strings.Join(append([]string{"--" + name}, value...), "="))
 	})
 	return words
 }
 
-// picking returns " that … picks" with the filters that were given, or "" if none were.
-func (o *filterOptions) picking(cmd *cobra.Command) string {
-	if words := o.given(cmd); len(words) > 0 {
+// picksClause returns " that … picks" with the filters that were given, or "" if none were.
+func (o *filterOptions) picksClause(cmd *cobra.Command) string {
+	if words := o.givenFilters(cmd); len(words) > 0 {
 		return " that " + replay.CommandLine(words) + " picks"
 	}
 	return ""
 }
 
-// eachGiven calls do for each of the named flags that was set on the command line: once for each value
+// eachSetFlag calls do for each of the named flags that was set on the command line: once for each value
 // of a list, and without a value for a boolean flag.
-func eachGiven(cmd *cobra.Command, names []string, do func(name string, value ...string)) {
+func eachSetFlag(cmd *cobra.Command, names []string, do func(name string, value ...string)) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		values, ok := f.Value.(interface{ GetSlice() []string })
 		switch {
@@ -170,7 +170,7 @@ func readErrno(s string) (int, error) {
 func readClass(s string) (replay.Class, error) {
 	i := slices.Index(replay.Classes, s)
 	if i < 0 {
-		return 0, &wordError{s, "not one of " + joined(replay.Classes)}
+		return 0, &wordError{s, "not one of " + joinWords(replay.Classes)}
 	}
 	return replay.Class(i), nil
 }

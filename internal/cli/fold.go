@@ -13,14 +13,14 @@ import (
 	"golang.org/x/text/width"
 )
 
-// tabular adds --wide to a command that prints tables. Without --wide, lines longer than the terminal
+// addWideFlag adds --wide to a command that prints tables. Without --wide, lines longer than the terminal
 // is wide are folded below their last column, so that nothing is cut off and the columns stay visible.
-func tabular(cmd *cobra.Command) *cobra.Command {
+func addWideFlag(cmd *cobra.Command) *cobra.Command {
 	var wide bool
 	cmd.Flags().BoolVar(&wide, "wide", false, "on a terminal, leave lines as long as they are")
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		d, ok := cmd.OutOrStdout().(*door)
+		d, ok := cmd.OutOrStdout().(*terminalFilter)
 		columns := terminalColumns(cmd)
 		if format := cmd.Flags().Lookup("format"); !ok || wide || columns == 0 || format != nil && format.Value.String() != string(textFormat) {
 			return run(cmd, args)
@@ -41,7 +41,7 @@ func tabular(cmd *cobra.Command) *cobra.Command {
 // terminalColumns returns the width of the terminal that stdout leads to, directly or through a pager,
 // or 0 if it leads to none.
 func terminalColumns(cmd *cobra.Command) int {
-	d, ok := cmd.OutOrStdout().(*door)
+	d, ok := cmd.OutOrStdout().(*terminalFilter)
 	if ok && d.terminal {
 		return d.columns
 	}
@@ -96,9 +96,9 @@ func (f *folder) flush() error {
 func (f *folder) folded() []byte {
 	var out []byte
 	line, room := f.line, f.columns
-	indent := hanging(line, f.columns)
+	indent := foldIndent(line, f.columns)
 	for {
-		n := fits(line, room)
+		n := bytesThatFit(line, room)
 		if n == len(line) {
 			return append(out, line...)
 		}
@@ -114,10 +114,10 @@ func (f *folder) folded() []byte {
 	}
 }
 
-// hanging returns the column at which folded text continues: the beginning of the last column of the
+// foldIndent returns the column at which folded text continues: the beginning of the last column of the
 // line (what follows two spaces or more) that is within the left two thirds of the terminal; without
 // one, 4 columns right of the line's indentation, at most half the width.
-func hanging(line []byte, columns int) int {
+func foldIndent(line []byte, columns int) int {
 	begin := len(line) - len(bytes.TrimLeft(line, " "))
 	at := min(begin+4, columns/2)
 	for i := begin; i < len(line); {
@@ -134,8 +134,8 @@ func hanging(line []byte, columns int) int {
 	return at
 }
 
-// fits returns how many bytes of a line fit into so many columns.
-func fits(line []byte, columns int) int {
+// bytesThatFit returns how many bytes of a line fit into so many columns.
+func bytesThatFit(line []byte, columns int) int {
 	used := 0
 	for i := 0; i < len(line); {
 		r, size := utf8.DecodeRune(line[i:])

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onColumns returns the lines that a command prints on a terminal of that width.
-func onColumns(t *testing.T, columns uint16, args ...string) []string {
+// runOnTerminal returns the lines that a command prints on a terminal of that width.
+func runOnTerminal(t *testing.T, columns uint16, args ...string) []string {
 	t.Helper()
 	tty, said := terminal(t)
 	if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 40, Col: columns}); err != nil {
@@ -32,9 +32,9 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		{"show", git, "/tmp/repo/.git/config"}, {"check", git}, append([]string{"check"}, runs...), append([]string{"info"}, runs...), {"doctor"},
 	} {
 		args = append(args, "--no-pager")
-		whole := onColumns(t, 1000, args...)
+		whole := runOnTerminal(t, 1000, args...)
 		for _, columns := range []uint16{72, 80, 120} {
-			narrow := onColumns(t, columns, args...)
+			narrow := runOnTerminal(t, columns, args...)
 			for _, line := range narrow {
 				if n := columnsIn([]byte(line)); n > int(columns) {
 					t.Errorf("%v: %d columns in %d: %q", args, n, columns, line)
@@ -45,7 +45,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 				t.Errorf("%v: other words in %d columns", args, columns)
 			}
 		}
-		if wide := onColumns(t, 72, append(args, "--wide")...); strings.Join(wide, "\n") != strings.Join(whole, "\n") {
+		if wide := runOnTerminal(t, 72, append(args, "--wide")...); strings.Join(wide, "\n") != strings.Join(whole, "\n") {
 			t.Errorf("%v: --wide is folded", args)
 		}
 	}

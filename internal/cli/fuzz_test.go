@@ -41,10 +41,10 @@ func FuzzReading(f *testing.F) {
 		for _, args := range [][]string{{"info"}, {"summary"}, {"top", "--of", "misses"}, {"check"}, {"check", "--without", "insert"}, {"report", "--explain", "hash"}, {"replay"}, {"replay", "--format", "json"}, {"replay", "--format", "dmesg"}} {
 			var out bytes.Buffer
 			Run(append(args, "-"), strings.NewReader(trace), &out, io.Discard)
-			plainText(t, strings.Join(args, " "), out.String())
+			checkPlainText(t, strings.Join(args, " "), out.String())
 			switch args[len(args)-1] {
 			case "hash":
-				deadPage(t, "report", out.String())
+				checkDeadPage(t, "report", out.String())
 			case "json":
 				for d := json.NewDecoder(&out); d.More(); {
 					var v any

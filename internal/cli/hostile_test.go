@@ -121,22 +121,22 @@ func TestHostileTextStaysText(t *testing.T) {
 		for _, imported := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%d %v", i, imported), func(t *testing.T) {
 				t.Parallel()
-				holdHostile(t, hostileTrace(t, text, imported))
+				checkHostile(t, hostileTrace(t, text, imported))
 			})
 		}
 	}
 	for _, name := range []string{"hostile.pb", "symbol-01.pb"} {
-		t.Run(name, func(t *testing.T) { holdHostile(t, filepath.Join("internal", "cli", "testdata", "hostile", name)) })
+		t.Run(name, func(t *testing.T) { checkHostile(t, filepath.Join("internal", "cli", "testdata", "hostile", name)) })
 	}
 }
 
-func holdHostile(t *testing.T, trace string) {
+func checkHostile(t *testing.T, trace string) {
 	said := func(args ...string) string {
 		var out, errs bytes.Buffer
 		if code := Run(args, strings.NewReader(""), &out, &errs); code > 1 && args[0] != "diff" {
 			t.Errorf("%v: exit %d: %s", args[:len(args)-1], code, errs.String())
 		}
-		plainText(t, fmt.Sprint(args[:2]), out.String()+errs.String())
+		checkPlainText(t, fmt.Sprint(args[:2]), out.String()+errs.String())
 		return out.String()
 	}
 	for _, args := range [][]string{{"info"}, {"summary"}, {"top"}, {"top", "--of", "misses", "--by", "dir"}, {"top", "--by", "task"}, {"check"}, {"check", "--without", "insert"}, {"check", "traces/run1.pb"}, {"replay"}, {"replay", "--wide"}, {"replay", "--format", "dmesg"}, {"diff", trace}, {"diff", "traces/run1.pb"}} {
@@ -153,10 +153,10 @@ func holdHostile(t *testing.T, trace string) {
 		}
 	}
 	page := said("report", "--explain", "hash", trace)
-	deadPage(t, "report", page)
-	soundPage(t, "report", page, mostPage)
-	soundPage(t, "report --brief", said("report", "--brief", trace), mostBrief)
-	deadPage(t, "diff", said("diff", "--format", "markdown", "traces/run1.pb", trace))
+	checkDeadPage(t, "report", page)
+	checkSoundPage(t, "report", page, mostPage)
+	checkSoundPage(t, "report --brief", said("report", "--brief", trace), mostBrief)
+	checkDeadPage(t, "diff", said("diff", "--format", "markdown", "traces/run1.pb", trace))
 	file := filepath.Join(t.TempDir(), "page.md")
 	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
 		t.Fatal(err)
@@ -167,8 +167,8 @@ func holdHostile(t *testing.T, trace string) {
 	}
 }
 
-// plainText checks that a text contains only printable characters, newlines and tabs.
-func plainText(t *testing.T, what, text string) {
+// checkPlainText checks that a text contains only printable characters, newlines and tabs.
+func checkPlainText(t *testing.T, what, text string) {
 	t.Helper()
 	for i, r := range text {
 		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
@@ -186,9 +186,9 @@ var ownLink = regexp.MustCompile(`^(<a href="#(p\d+|verdicts|lines|user-programs
 
 var anyTag = regexp.MustCompile(`<(/?)([^\s>/]*)([^>]*)>`)
 
-// deadPage renders a page with raw HTML enabled, and checks that it has no elements but those of our
+// checkDeadPage renders a page with raw HTML enabled, and checks that it has no elements but those of our
 // own Markdown.
-func deadPage(t *testing.T, what, page string) {
+func checkDeadPage(t *testing.T, what, page string) {
 	t.Helper()
 	for _, open := range []string{"{{", "{%"} {
 		if strings.Contains(page, open) {
@@ -227,7 +227,7 @@ func TestHostileArgumentsStayText(t *testing.T) {
 		} {
 			var out, errs bytes.Buffer
 			code := Run(args, strings.NewReader(""), &out, &errs)
-			plainText(t, fmt.Sprintf("%q", args), out.String()+errs.String())
+			checkPlainText(t, fmt.Sprintf("%q", args), out.String()+errs.String())
 			if lines := strings.Count(errs.String(), "\n"); code == exitTrouble && lines != 2 {
 				t.Errorf("%q: %d lines:\n%s", args, lines, errs.String())
 			}

@@ -17,8 +17,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// imported imports a log and returns the path of the trace and what import prints.
-func imported(t *testing.T, log string) (file, said string) {
+// runImport imports a log and returns the path of the trace and what import prints.
+func runImport(t *testing.T, log string) (file, said string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "log.pb")
 	var stdout, stderr bytes.Buffer
@@ -34,7 +34,7 @@ func TestReplayedLinesImportAgain(t *testing.T) {
 	files := append(samples(t), oddNames(t))
 	for _, f := range files {
 		lines := output(t, "replay", "--format", "dmesg", f)
-		log, said := imported(t, lines)
+		log, said := runImport(t, lines)
 		if !strings.Contains(said, ", 0 lines not understood\n") || strings.Contains(said, "warning") {
 			t.Errorf("%s: %s", f, said)
 		}
@@ -71,7 +71,7 @@ func oddNames(t *testing.T) string {
 // however good it looks. A hash with its salt is on one line and can be proven.
 func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 	for _, f := range samples(t) {
-		log, _ := imported(t, output(t, "replay", "--format", "dmesg", f))
+		log, _ := runImport(t, output(t, "replay", "--format", "dmesg", f))
 		sum := output(t, "check", log)
 		if !strings.Contains(sum, "\n0 proven, 0 refuted, ") || !regexp.MustCompile(`unproven: prefix of .*/tmp/t_e.txt.*, 11 times`).MatchString(sum) {
 			t.Errorf("%s:\n%s", f, sum)
@@ -89,7 +89,7 @@ func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 	}
 	salted := "full_name_hash return: %s length 7 salt 0xffff8f29481d6e40 name t_m.txt/rest\n"
 	for hash, want := range map[string]string{"1429044786": "\n1 proven, 0 refuted, 0 unproven", "1429044787": "\n0 proven, 0 refuted, 1 unproven"} {
-		log, _ := imported(t, strings.Replace(salted, "%s", hash, 1))
+		log, _ := runImport(t, strings.Replace(salted, "%s", hash, 1))
 		if sum := "\n" + output(t, "check", log); !strings.Contains(sum, want) {
 			t.Errorf("hash %s:\n%s", hash, sum)
 		}
@@ -99,7 +99,7 @@ func TestNothingOfTwoLinesIsProvenFromALog(t *testing.T) {
 		"full_name_hash return: 1429044786 length 8 salt 0xffff8f29481d6e40 name t_m.txt\n",
 		"full_name_hash return: 1429044786 length 7 salt 0x00000000481d6e40 name t_m.txt\n",
 	} {
-		log, _ := imported(t, line)
+		log, _ := runImport(t, line)
 		if sum := output(t, "check", log); strings.Contains(sum, "1 proven") {
 			t.Errorf("%s%s", line, sum)
 		}
@@ -115,8 +115,8 @@ func TestTimeMayRunBackwardsInALog(t *testing.T) {
 [  100.000009] __d_add entry: 0xffff8976c0793c38 | t_e.txt
 [  100.000002] full_name_hash return: 1429044786 length 7 salt 0xffff8f29481d6e40 name t_m.txt
 `
-	want, _ := imported(t, strings.Replace(lines, "%", "8", 1))
-	got, _ := imported(t, strings.Replace(lines, "%", "6", 1))
+	want, _ := runImport(t, strings.Replace(lines, "%", "8", 1))
+	got, _ := runImport(t, strings.Replace(lines, "%", "6", 1))
 	sum := output(t, "check", want)
 	if again := output(t, "check", got); again != sum || !strings.Contains(sum, "unproven: equality of /tmp/t_e.txt: ") || !strings.Contains(sum, "\n1 proven, ") {
 		t.Errorf("in order:\n%sout of order:\n%s", sum, again)
@@ -129,8 +129,8 @@ func TestTimeMayRunBackwardsInALog(t *testing.T) {
 	}
 }
 
-// refused runs import, which must refuse, and returns what it says.
-func refused(t *testing.T, stdin string, args ...string) string {
+// refusedImport runs import, which must refuse, and returns what it says.
+func refusedImport(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	if code := Run(append([]string{"import"}, args...), strings.NewReader(stdin), &stdout, &stderr); code != 2 || stdout.Len() > 0 {
@@ -143,11 +143,11 @@ func refused(t *testing.T, stdin string, args ...string) string {
 // be read instead.
 func TestOwnReportIsNotImported(t *testing.T) {
 	live := samples(t)[0]
-	log, _ := imported(t, output(t, "replay", "--format", "dmesg", live))
+	log, _ := runImport(t, output(t, "replay", "--format", "dmesg", live))
 	for _, trace := range []string{live, log} {
 		id := strings.Fields(strings.SplitAfter(output(t, "info", trace), "\nrun ")[1])[0]
 		file := filepath.Join(t.TempDir(), "x.pb")
-		said := refused(t, output(t, "report", trace), "-o", file, "-")
+		said := refusedImport(t, output(t, "report", trace), "-o", file, "-")
 		if want := "stdin is a report that dtrec wrote, of run " + id; !strings.Contains(said, want) || !strings.Contains(said, "remedy: ") {
 			t.Errorf("%s\nwant %s", said, want)
 		}
@@ -167,7 +167,7 @@ func TestImportKeepsItsLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, out := range []string{log, link, name, filepath.Join(dir, ".", "log")} {
-		if said := refused(t, "", "-o", out, log); !strings.Contains(said, "overwrite") {
+		if said := refusedImport(t, "", "-o", out, log); !strings.Contains(said, "overwrite") {
 			t.Error(said)
 		}
 		if now, err := os.ReadFile(log); err != nil || string(now) != lines {
@@ -216,7 +216,7 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 		"a key of length 0": {"[O] IN: 0xffff8976c6763020 | /tmp/x\n__d_lookup entry: hash 769772012 length 0 name tmp/x\n__d_lookup entry: hash 7 length 2 name \n",
 			"\n0 proven, ", "- __d_lookup entry: hash 769772012 length 0 name empty (#2)\n- __d_lookup entry: hash 7 length 2 name not printed (#3)\n"},
 	} {
-		log, _ := imported(t, c.lines)
+		log, _ := runImport(t, c.lines)
 		if sum := output(t, "check", log); !strings.Contains("\n"+sum, c.check) || !strings.Contains(sum, " events, lost not known, Linux unknown\n") {
 			t.Errorf("%s: check says\n%s", name, sum)
 		}
@@ -228,7 +228,7 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 			t.Errorf("%s: its report does not hold: exit %d\n%s", name, code, said)
 		}
 		lines := output(t, "replay", "--format", "dmesg", log)
-		again, _ := imported(t, lines)
+		again, _ := runImport(t, lines)
 		if twice := output(t, "replay", "--format", "dmesg", again); twice != lines {
 			t.Errorf("%s: printed and imported again: %s", name, firstDifference(lines, twice))
 		}
@@ -241,7 +241,7 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 // TestInfoOfALog checks that info neither calls an imported trace complete nor counts what it lost, as
 // a log does not tell.
 func TestInfoOfALog(t *testing.T) {
-	log, _ := imported(t, "d_lookup return: NULL\n")
+	log, _ := runImport(t, "d_lookup return: NULL\n")
 	info := output(t, "info", log)
 	if !strings.Contains(info, ", made of a kernel log\n") || !regexp.MustCompile(`(?m)^lost +not known: a kernel log does not count$`).MatchString(info) || strings.Contains(info, "complete") {
 		t.Error(info)
@@ -254,7 +254,7 @@ func TestInfoOfALog(t *testing.T) {
 // TestBinaryIsNotImported checks that import refuses a trace and compressed files, and says which they
 // are.
 func TestBinaryIsNotImported(t *testing.T) {
-	log, _ := imported(t, "d_lookup return: NULL\n")
+	log, _ := runImport(t, "d_lookup return: NULL\n")
 	trace, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
@@ -274,12 +274,12 @@ func TestBinaryIsNotImported(t *testing.T) {
 		packed.String():               "'zstdcat FILE | dtrec import -'",
 		"\x1f\x8b\x08":                "'zcat FILE | dtrec import -'",
 	} {
-		if said := refused(t, in, "-o", file, "-"); !strings.Contains(said, want) || strings.Contains(said, "understood") {
+		if said := refusedImport(t, in, "-o", file, "-"); !strings.Contains(said, want) || strings.Contains(said, "understood") {
 			t.Errorf("%.4q: %s", in, said)
 		}
 	}
 	for _, f := range samples(t) {
-		if said := refused(t, "", "-o", file, f); !strings.Contains(said, f+" is a trace already\n") {
+		if said := refusedImport(t, "", "-o", file, f); !strings.Contains(said, f+" is a trace already\n") {
 			t.Error(said)
 		}
 	}

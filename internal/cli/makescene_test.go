@@ -30,12 +30,12 @@ func makeScene() {
 		m.Symbols = map[schema.Role]string{schema.RoleOpen: "do_file_open", schema.RoleKill: "dentry_kill"}
 	}
 	text, err := os.ReadFile("/dev/stdin")
-	scened(err)
+	exitOnError(err)
 	ops, err := tracetest.Scene(string(text))
-	scened(err)
+	exitOnError(err)
 	var buf bytes.Buffer
 	w, err := schema.NewWriter(&buf, m.Header())
-	scened(err)
+	exitOnError(err)
 	n, moved := uint64(0), make(map[uint64]uint64) // new times by old times
 	k := m.NewKernel(uint64(len(m.RunID)+int(m.PIDs)), func(e *schema.Event) {
 		if *slow {
@@ -45,22 +45,22 @@ func makeScene() {
 		}
 		switch n++; {
 		case n == *lose:
-			scened(w.Loss(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Count: 1, FirstNs: e.Time, LastNs: e.Time}))
+			exitOnError(w.Loss(&schema.Loss{Cause: schema.LossCause_LOSS_CAUSE_RING_BUFFER, Count: 1, FirstNs: e.Time, LastNs: e.Time}))
 		case *cut == 0 || n <= *cut:
-			scened(w.Append(e))
+			exitOnError(w.Append(e))
 		}
 	})
 	k.Play(ops)
 	if *cut > 0 {
-		scened(w.Flush())
+		exitOnError(w.Flush())
 	} else {
-		scened(w.Close(&schema.Footer{EndedBy: "command", Lost: min(*lose, 1)}))
+		exitOnError(w.Close(&schema.Footer{EndedBy: "command", Lost: min(*lose, 1)}))
 	}
-	scened(os.WriteFile(flag.Arg(0), buf.Bytes(), 0o600))
+	exitOnError(os.WriteFile(flag.Arg(0), buf.Bytes(), 0o600))
 }
 
-// scened ends makescene if there is an error.
-func scened(err error) {
+// exitOnError ends makescene if there is an error.
+func exitOnError(err error) {
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,15 +16,15 @@ import (
 const (
 	memoryLimit = 160 << 20 // soft limit of the whole process (debug.SetMemoryLimit)
 	liveLimit   = 144 << 20 // live heap beyond which a reading ends with errMemory
-	lookEvery   = 2048      // records between two checks
-	calmHeap    = 40 << 20  // see pace
-	mostPercent = 1200      // cap on GOGC: with Go's least heap, 4 MiB at 100, the first collection is at 48 MiB
+	checkEvery  = 2048      // records between two checks
+	calmHeap    = 40 << 20  // see setGCPercent
+	maxPercent  = 1200      // cap on GOGC: with Go's least heap, 4 MiB at 100, the first collection is at 48 MiB
 	longTrace   = 1 << 20   // records from which longPercent applies
 	longPercent = 200
 	smallHeap   = 8 << 20 // live heap that costs next to nothing to collect: below it, half of longPercent
 )
 
-var paced atomic.Uint64 // the GOGC that was set last
+var lastPercent atomic.Uint64 // the GOGC that was set last
 
 var errMemory = errors.New("it takes more memory than dtrec gives to one reading")
 
@@ -33,7 +33,7 @@ var memoryLimited = false
 
 // limitMemory sets the limits, unless GOMEMLIMIT is set.
 func limitMemory() {
-	pace(0, 0)
+	setGCPercent(0, 0)
 	if memoryLimited = true; debug.SetMemoryLimit(-1) == math.MaxInt64 {
 		debug.SetMemoryLimit(memoryLimit)
 	}
@@ -47,23 +47,23 @@ func tooLarge(records uint64) bool {
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	pace(live[0].Value.Uint64(), records)
+	setGCPercent(live[0].Value.Uint64(), records)
 	return live[0].Value.Uint64() > liveLimit
 }
 
-// pace sets GOGC so that the next collection is when the heap reaches calmHeap, or twice the live heap
+// setGCPercent sets GOGC so that the next collection is when the heap reaches calmHeap, or twice the live heap
 // if that is more; the environment variable GOGC overrides it. Most readings keep little: collecting
 // that, and the write barriers meanwhile, took a fifth of the time. In a long trace the heap must not
 // keep growing: from longTrace records on, the next collection is at three times the live heap, or
 // twice if it is below smallHeap.
-func pace(live, records uint64) {
-	percent := max(100, min(mostPercent, 100*calmHeap/max(live, 1)-100))
+func setGCPercent(live, records uint64) {
+	percent := max(100, min(maxPercent, 100*calmHeap/max(live, 1)-100))
 	if records >= longTrace {
 		if percent = longPercent; live < smallHeap {
 			percent /= 2
 		}
 	}
-	if os.Getenv("GOGC") == "" && paced.Swap(percent) != percent {
+	if os.Getenv("GOGC") == "" && lastPercent.Swap(percent) != percent {
 		debug.SetGCPercent(int(percent))
 	}
 }

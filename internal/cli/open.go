@@ -26,17 +26,17 @@ const maxWarnings = 5
 // errors carry a remedy.
 type trace struct {
 	*schema.Reader
-	name    string // its name in messages
-	command string // path of the command that reads it, such as "dtrec check"
-	file    *os.File
-	spooled bool // file is a temporary file
-	bytes   *countReader
-	stderr  io.Writer
-	records uint64 // records asked for
-	last    uint64 // id of the last event read or known to be missing
-	skipped uint64 // events passed over by the seek index
-	warned  int    // damaged places found
-	end     error  // the error that ended the reading; nil before
+	name      string // its name in messages
+	command   string // path of the command that reads it, such as "dtrec check"
+	file      *os.File
+	spooled   bool // file is a temporary file
+	bytes     *countReader
+	stderr    io.Writer
+	nextCalls uint64 // records asked for
+	lastID    uint64 // id of the last event read or known to be missing
+	skipped   uint64 // events passed over by the seek index
+	damages   int    // damaged places found
+	endErr    error  // the error that ended the reading; nil before
 }
 
 // openTrace opens a file, or stdin for "-", and reads the header of the wanted run
@@ -45,9 +45,9 @@ func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
 	return open(cmd, path, run, false)
 }
 
-// wholeBytes is the size up to which a file is read from beginning to end instead of by its index: that
+// maxWholeRead is the size up to which a file is read from beginning to end instead of by its index: that
 // is as fast, and finds more.
-const wholeBytes = 1 << 20
+const maxWholeRead = 1 << 20
 
 // openIndexed is openTrace for a command that may skip frames of a large file by its seek index.
 func openIndexed(cmd *cobra.Command, path string, run int) (*trace, error) {
@@ -56,7 +56,7 @@ func openIndexed(cmd *cobra.Command, path string, run int) (*trace, error) {
 		return t, err
 	}
 	info, err := t.file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() <= wholeBytes {
+	if err != nil || !info.Mode().IsRegular() || info.Size() <= maxWholeRead {
 		return t, nil
 	}
 	indexed, err := schema.NewReaderAt(t.file, info.Size(), run)
@@ -77,7 +77,7 @@ func openSeekable(cmd *cobra.Command, path string, run int) (*trace, error) {
 
 func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) {
 	t := &trace{command: cmd.CommandPath(), stderr: cmd.ErrOrStderr()}
-	in, err := t.source(cmd, path)
+	in, err := t.openSource(cmd, path)
 	if err != nil {
 		return nil, t.explain(err)
 	}
@@ -100,7 +100,7 @@ func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) 
 	return t, nil
 }
 
-func (t *trace) source(cmd *cobra.Command, path string) (io.Reader, error) {
+func (t *trace) openSource(cmd *cobra.Command, path string) (io.Reader, error) {
 	t.name = inputName(path)
 	in, err := openInput(cmd, path)
 	t.file, _ = in.(*os.File) // nil for stdin
@@ -129,8 +129,8 @@ func (t *trace) spool(in io.Reader) (io.Reader, error) {
 	return f, err
 }
 
-// again returns a seeker that reads the run once more, from any event on.
-func (t *trace) again(run int) (*schema.Seeker, error) {
+// newSeeker returns a seeker that reads the run once more, from any event on.
+func (t *trace) newSeeker(run int) (*schema.Seeker, error) {
 	info, err := t.file.Stat()
 	if err != nil {
 		return nil, t.explain(err)
@@ -138,8 +138,8 @@ func (t *trace) again(run int) (*schema.Seeker, error) {
 	return schema.NewSeeker(t.file, info.Size(), run), nil
 }
 
-// rewound returns a reader of the run from its beginning.
-func (t *trace) rewound(run int) (*schema.Reader, error) {
+// rewind returns a reader of the run from its beginning.
+func (t *trace) rewind(run int) (*schema.Reader, error) {
 	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (t *trace) rewound(run int) (*schema.Reader, error) {
 // Next returns the next record, as Reader.Next does, and reports damage and a missing end on stderr as
 // well. It returns errMemory if the reading keeps too much.
 func (t *trace) Next() (schema.Record, error) {
-	if t.records++; t.records%lookEvery == 0 && tooLarge(max(t.records, t.last)) { // the index may have skipped events
+	if t.nextCalls++; t.nextCalls%checkEvery == 0 && tooLarge(max(t.nextCalls, t.lastID)) { // the index may have skipped events
 		return nil, t.finish(errMemory)
 	}
 	rec, err := t.Reader.Next()
@@ -157,25 +157,25 @@ func (t *trace) Next() (schema.Record, error) {
 		return nil, t.finish(err)
 	}
 	if e, ok := rec.(*schema.Event); ok { // the most frequent kind
-		t.last = e.ID
+		t.lastID = e.ID
 		return e, nil
 	}
 	switch rec := rec.(type) {
 	case *schema.Skipped:
-		t.last += rec.Events
+		t.lastID += rec.Events
 		t.skipped += rec.Events
 	case *schema.Damage:
-		t.damaged(rec)
+		t.noteDamage(rec)
 	}
 	return rec, nil
 }
 
-func (t *trace) damaged(d *schema.Damage) {
-	if t.last += d.Events; d.Cut && !d.Behind {
+func (t *trace) noteDamage(d *schema.Damage) {
+	if t.lastID += d.Events; d.Cut && !d.Behind {
 		return // finish reports it
 	}
-	t.warned++
-	if t.warned > maxWarnings {
+	t.damages++
+	if t.damages > maxWarnings {
 		return
 	}
 	missing := "nothing known is missing"
@@ -183,7 +183,7 @@ func (t *trace) damaged(d *schema.Damage) {
 	case d.Behind:
 		missing = "it is behind the end of the run, no event is missing"
 	case d.Events > 0:
-		missing = fmt.Sprintf("events #%d to #%d are missing", t.last-d.Events+1, t.last)
+		missing = fmt.Sprintf("events #%d to #%d are missing", t.lastID-d.Events+1, t.lastID)
 	}
 	t.warn("%s is damaged at byte %d (%v): %s", t.name, d.Offset, d.Err, missing)
 }
@@ -191,18 +191,18 @@ func (t *trace) damaged(d *schema.Damage) {
 // finish turns the error that ended the reading into the one that the command returns: io.EOF, or an
 // error with a remedy. The first time it also warns of what the trace lacks.
 func (t *trace) finish(err error) error {
-	if t.end != nil {
-		return t.end
+	if t.endErr != nil {
+		return t.endErr
 	}
-	if t.warned > maxWarnings {
-		t.warn("%s is damaged in %d more places", t.name, t.warned-maxWarnings)
+	if t.damages > maxWarnings {
+		t.warn("%s is damaged in %d more places", t.name, t.damages-maxWarnings)
 	}
-	if t.end = err; err != io.EOF {
-		t.end = t.explain(err)
+	if t.endErr = err; err != io.EOF {
+		t.endErr = t.explain(err)
 	} else if !t.Complete() {
-		t.warn("%s is cut: events after #%d are missing", t.name, t.last)
+		t.warn("%s is cut: events after #%d are missing", t.name, t.lastID)
 	}
-	return t.end
+	return t.endErr
 }
 
 func (t *trace) warn(format string, args ...any) {
@@ -265,7 +265,7 @@ func (t *trace) explain(err error) error {
 // notTrace returns the error for a file that is not a trace, with a remedy that depends on its first
 // bytes.
 func (t *trace) notTrace(start []byte, err error) error {
-	hint := cmp.Or(unpack(start, t.command), "a trace is a file that 'dtrec record' wrote")
+	hint := cmp.Or(decompressHint(start, t.command), "a trace is a file that 'dtrec record' wrote")
 	for _, known := range []struct{ magic, hint string }{
 		{"\x28\xb5\x2f\xfd", "if it is a trace compressed once more, 'zstdcat FILE | " + t.command + " -' reads it"},
 		{"PERFILE2", "it is a recording of perf: 'perf script' reads it"},
@@ -286,9 +286,9 @@ func (t *trace) notTrace(start []byte, err error) error {
 	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
 }
 
-// unpack says how to decompress a file with this beginning for the command to read it. It returns "" if
+// decompressHint says how to decompress a file with this beginning for the command to read it. It returns "" if
 // the file is not compressed, or is compressed with zstd as a trace is.
-func unpack(start []byte, command string) string {
+func decompressHint(start []byte, command string) string {
 	for _, known := range []struct{ magic, tool string }{{"\x1f\x8b", "zcat"}, {"\xfd7zXZ", "xzcat"}, {"BZh", "bzcat"}} {
 		if bytes.HasPrefix(start, []byte(known.magic)) {
 			return "decompress it first: '" + known.tool + " FILE | " + command + " -'"
@@ -330,7 +330,7 @@ const (
 )
 
 func newProgress(cmd *cobra.Command, t *trace) *progress {
-	w := raw(cmd.ErrOrStderr())
+	w := unfiltered(cmd.ErrOrStderr())
 	if !isTerminal(w) || onTerminal(cmd) {
 		return &progress{}
 	}

@@ -19,21 +19,21 @@ import (
 	"golang.org/x/term"
 )
 
-// reading adds to a command that reads traces and prints text what they all have: the flags of
-// printing, and a hidden -i for those who are used to it.
-func reading(cmd *cobra.Command) *cobra.Command {
+// addReadFlags adds to a command that reads traces and prints text what they all have: the flags of
+// addOutputFlags, and a hidden -i for those who are used to it.
+func addReadFlags(cmd *cobra.Command) *cobra.Command {
 	var inputs []string
 	cmd.Flags().StringArrayVarP(&inputs, "input", "i", nil, "read `FILE`, as if it stood among the arguments")
 	cmd.Flags().Lookup("input").Hidden = true
 	check, run := cmd.Args, cmd.RunE
 	cmd.Args = func(cmd *cobra.Command, args []string) error { return check(cmd, append(args, inputs...)) }
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return run(cmd, append(args, inputs...)) }
-	return printing(cmd)
+	return addOutputFlags(cmd)
 }
 
-// printing adds -o to a command that prints text, and a pager if stdout is a terminal.
-func printing(cmd *cobra.Command) *cobra.Command {
-	var o outlet
+// addOutputFlags adds -o to a command that prints text, and a pager if stdout is a terminal.
+func addOutputFlags(cmd *cobra.Command) *cobra.Command {
+	var o textOutput
 	cmd.Flags().StringVarP(&o.path, "output", "o", "-", "write to `FILE`, - for stdout")
 	cmd.Flags().BoolVar(&o.noPager, "no-pager", false, "do not page the output on a terminal with $DTREC_PAGER, $PAGER or less")
 	run := cmd.RunE
@@ -46,40 +46,40 @@ func printing(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// outlet is where a command's text goes: stdout, a file, or a pager in front of a terminal.
-type outlet struct {
+// textOutput is where a command's text goes: stdout, a file, or a pager in front of a terminal.
+type textOutput struct {
 	path    string
 	noPager bool
 
-	door  *door
-	file  *os.File // the file of -o; nil: stdout
-	pager *exec.Cmd
+	filter *terminalFilter
+	file   *os.File // the file of -o; nil: stdout
+	pager  *exec.Cmd
 }
 
-// open makes the command's door write to the file or the pager.
-func (o *outlet) open(cmd *cobra.Command) (err error) {
+// open makes the command's filter write to the file or the pager.
+func (o *textOutput) open(cmd *cobra.Command) (err error) {
 	var ok bool
-	if o.door, ok = cmd.OutOrStdout().(*door); !ok {
+	if o.filter, ok = cmd.OutOrStdout().(*terminalFilter); !ok {
 		return nil
 	}
 	if o.path != "-" {
 		if o.file, err = o.create(); err != nil {
 			return &exitError{exitTrouble, fmt.Errorf("write %s: %w", display(o.path), tracefile.Bare(err)), "name another file with -o"}
 		}
-		o.door.w = o.file
+		o.filter.w = o.file
 		return nil
 	}
-	out, ok := o.door.w.(*os.File)
+	out, ok := o.filter.w.(*os.File)
 	pager := cmp.Or(os.Getenv("DTREC_PAGER"), os.Getenv("PAGER"), "less")
 	if !ok || o.noPager || pager == "cat" || !isTerminal(out) || os.Getenv("TERM") == "dumb" {
 		return nil
 	}
-	o.page(cmd, pager, out)
+	o.startPager(cmd, pager, out)
 	return nil
 }
 
-// page starts the pager. If it cannot be started, the text goes to the terminal directly.
-func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
+// startPager starts the pager. If it cannot be started, the text goes to the terminal directly.
+func (o *textOutput) startPager(cmd *cobra.Command, pager string, out *os.File) {
 	if words := strings.Fields(pager); len(words) == 0 {
 		return
 	} else if _, err := exec.LookPath(words[0]); err != nil && !strings.ContainsAny(words[0], "=$('\"") { // neither a program nor shell syntax
@@ -87,7 +87,7 @@ func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
 		return
 	}
 	p := exec.Command("sh", "-c", pager)
-	p.Stdout, p.Stderr = out, raw(cmd.ErrOrStderr())
+	p.Stdout, p.Stderr = out, unfiltered(cmd.ErrOrStderr())
 	p.Env = os.Environ()
 	if _, set := os.LookupEnv("LESS"); !set {
 		p.Env = append(p.Env, "LESS=FRX") // quit if it fits on the screen, pass colors through, leave the text on the screen
@@ -96,7 +96,7 @@ func (o *outlet) page(cmd *cobra.Command, pager string, out *os.File) {
 	if err != nil || p.Start() != nil {
 		return
 	}
-	o.pager, o.door.w, o.door.terminal, o.door.columns = p, in, true, columnsOf(out)
+	o.pager, o.filter.w, o.filter.terminal, o.filter.columns = p, in, true, columnsOf(out)
 }
 
 // errIsTrace refuses to replace a trace with a text about it.
@@ -104,7 +104,7 @@ var errIsTrace = errors.New("is a trace, and would be lost")
 
 // create creates a file beside the one at path, which close renames it to when all is written. A path
 // that is not a regular file, such as /dev/null, is opened and written to itself.
-func (o *outlet) create() (*os.File, error) {
+func (o *textOutput) create() (*os.File, error) {
 	info, err := os.Stat(o.path)
 	switch {
 	case err == nil && !info.Mode().IsRegular():
@@ -120,9 +120,9 @@ func (o *outlet) create() (*os.File, error) {
 
 // close ends the output after the command, whose error is err. It removes an incomplete file, so that
 // what was at the path stays.
-func (o *outlet) close(err error) error {
+func (o *textOutput) close(err error) error {
 	if o.pager != nil {
-		o.door.w.(io.Closer).Close()
+		o.filter.w.(io.Closer).Close()
 		o.pager.Wait() // its exit status says nothing about the command
 		return err
 	}
@@ -131,7 +131,7 @@ func (o *outlet) close(err error) error {
 	}
 	var exit *exitError
 	whole := err == nil || errors.As(err, &exit) && (exit.err == nil || exit.code == exitNegative) // a negative answer is complete too
-	if failed := errors.Join(o.door.close(), o.file.Close()); failed != nil && whole {
+	if failed := errors.Join(o.filter.close(), o.file.Close()); failed != nil && whole {
 		err, whole = failed, false
 	}
 	if part := o.file.Name(); part != o.path {
@@ -151,7 +151,7 @@ func (o *outlet) close(err error) error {
 
 // onTerminal reports whether the command prints to a terminal, directly or through a pager.
 func onTerminal(cmd *cobra.Command) bool {
-	d, ok := cmd.OutOrStdout().(*door)
+	d, ok := cmd.OutOrStdout().(*terminalFilter)
 	return ok && d.terminal || isTerminal(rawOut(cmd))
 }
 

@@ -24,9 +24,9 @@ const (
 	mostBrief = 64_000
 )
 
-// soundPage checks the size of a page, and how GitHub renders it: every link has a target, every
+// checkSoundPage checks the size of a page, and how GitHub renders it: every link has a target, every
 // <details> is closed, and all rows of a table have the same number of cells.
-func soundPage(t *testing.T, what, page string, most int) {
+func checkSoundPage(t *testing.T, what, page string, most int) {
 	t.Helper()
 	if len(page) > most {
 		t.Errorf("%s: the page has %d bytes", what, len(page))
@@ -85,7 +85,7 @@ func TestPagesAreSound(t *testing.T) {
 			{mostPage, []string{"report", "--failed", "--path", "/tmp/t_m.txt", "--errno", "ENOENT", "--from", "+0"}},
 		} {
 			page := output(t, append(tt.args, trace)...)
-			soundPage(t, strings.Join(append(tt.args, trace), " "), strings.TrimPrefix(page, "---\n"), tt.most)
+			checkSoundPage(t, strings.Join(append(tt.args, trace), " "), strings.TrimPrefix(page, "---\n"), tt.most)
 			if code, said := checkPageOf(t, page, trace); code != 0 {
 				t.Errorf("%v %s: exit %d\n%.2000s", tt.args, trace, code, said)
 			}
@@ -107,8 +107,8 @@ func TestPagesOfManyEventsHaveTheirSize(t *testing.T) {
 	if err := os.WriteFile(file, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	soundPage(t, "a million events", output(t, "report", file), mostPage)
-	soundPage(t, "a million events, brief", output(t, "report", "--brief", file), mostBrief)
+	checkSoundPage(t, "a million events", output(t, "report", file), mostPage)
+	checkSoundPage(t, "a million events, brief", output(t, "report", "--brief", file), mostBrief)
 }
 
 // TestPageOfTheSeedsProgramsIsNoLonger checks that a page of the programs of this project's seed,

@@ -50,12 +50,12 @@ func TestPickedCallsAreThoseOfTheTable(t *testing.T) {
 				return r["operation"] == "open" && r["errno"] != "" && r["end_id"] != "" && number(r["took_ns"]) >= 1000
 			}},
 		} {
-			heldToTable(t, trace, c.flags, rows, c.picks)
+			checkAgainstTable(t, trace, c.flags, rows, c.picks)
 		}
 	}
 }
 
-func heldToTable(t *testing.T, trace string, flags []string, rows []row, picks func(row) bool) {
+func checkAgainstTable(t *testing.T, trace string, flags []string, rows []row, picks func(row) bool) {
 	t.Helper()
 	in := make(map[string]bool)
 	for _, r := range rows {
@@ -85,15 +85,15 @@ func heldToTable(t *testing.T, trace string, flags []string, rows []row, picks f
 	}
 	type total struct{ Total uint64 }
 	ask := func(args ...string) []string { return append(append(args, flags...), "--format", "json", trace) }
-	s := decoded[struct {
+	s := runJSON[struct {
 		Total struct {
 			totals
 			Took uint64 `json:"took_ns"`
 		}
 		Picked []string
 	}](t, ask("summary")...)
-	got := []uint64{s.Total.Calls, s.Total.Failed, s.Total.Took, decoded[total](t, ask("top")...).Total, decoded[total](t, ask("top", "--of", "failures")...).Total,
-		decoded[total](t, ask("top", "--of", "time", "--by", "fs")...).Total}
+	got := []uint64{s.Total.Calls, s.Total.Failed, s.Total.Took, runJSON[total](t, ask("top")...).Total, runJSON[total](t, ask("top", "--of", "failures")...).Total,
+		runJSON[total](t, ask("top", "--of", "time", "--by", "fs")...).Total}
 	if want := []uint64{calls, failed, took, calls, failed, took}; !slices.Equal(got, want) || len(s.Picked) == 0 {
 		t.Errorf("%s %v: %v, the table says %v; picked %q", trace, flags, got, want, s.Picked)
 	}

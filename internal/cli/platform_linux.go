@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// guest runs the whole program if dtrec is the init of a virtual machine, and returns at once
+// runIfGuest runs the whole program if dtrec is the init of a virtual machine, and returns at once
 // otherwise.
-func guest() {
+func runIfGuest() {
 	if vm.InGuest() {
 		vm.Init()
 	}
@@ -17,5 +17,5 @@ func guest() {
 
 // platformCommands returns the commands that need Linux, here or in a virtual machine.
 func platformCommands() []*cobra.Command {
-	return []*cobra.Command{newRecordCmd(), newDetachCmd(), tabular(newDoctorCmd()), newWorkloadCmd(), newVMCmd()}
+	return []*cobra.Command{newRecordCmd(), newDetachCmd(), addWideFlag(newDoctorCmd()), newWorkloadCmd(), newVMCmd()}
 }

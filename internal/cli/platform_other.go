@@ -6,7 +6,7 @@ package cli
 
 import "github.com/spf13/cobra"
 
-func guest() {}
+func runIfGuest() {}
 
 // platformCommands returns no commands: recording needs Linux, reading does not.
 func platformCommands() []*cobra.Command { return nil }

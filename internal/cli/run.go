@@ -21,7 +21,7 @@ import (
 // Main is the whole process: the init of a virtual machine if it runs as one, otherwise Run with the
 // memory limits and signal handling that a process needs. It returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	guest()
+	runIfGuest()
 	limitMemory()
 	// Writing to a closed pipe must be an error, not the end of the process: a recording goes on if
 	// nobody reads its status line any more.
@@ -34,7 +34,7 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRootCmd(args)
 	root.SetArgs(append([]string{}, args...))
 	root.SetIn(stdin)
-	out, errs := &door{w: stdout}, &door{w: stderr}
+	out, errs := &terminalFilter{w: stdout}, &terminalFilter{w: stderr}
 	root.SetOut(out)
 	root.SetErr(errs)
 	var wrong error
@@ -45,7 +45,7 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			return
 		}
 		help(cmd, args)
-		wrong = out.failed
+		wrong = out.writeErr
 	})
 	cmd, err := root.ExecuteC()
 	err = errors.Join(err, wrong, out.close())
@@ -65,11 +65,11 @@ var readers = []struct {
 	name string
 	make func() *cobra.Command
 }{
-	{"info", func() *cobra.Command { return tabular(newInfoCmd()) }},
-	{"summary", func() *cobra.Command { return tabular(newSummaryCmd()) }},
-	{"top", func() *cobra.Command { return tabular(newTopCmd()) }},
-	{"show", func() *cobra.Command { return tabular(newShowCmd()) }},
-	{"check", func() *cobra.Command { return tabular(newCheckCmd()) }},
+	{"info", func() *cobra.Command { return addWideFlag(newInfoCmd()) }},
+	{"summary", func() *cobra.Command { return addWideFlag(newSummaryCmd()) }},
+	{"top", func() *cobra.Command { return addWideFlag(newTopCmd()) }},
+	{"show", func() *cobra.Command { return addWideFlag(newShowCmd()) }},
+	{"check", func() *cobra.Command { return addWideFlag(newCheckCmd()) }},
 	{"replay", newReplayCmd}, {"report", newReportCmd}, {"diff", newDiffCmd},
 }
 
@@ -100,32 +100,32 @@ Exit status: 0 done, 1 the answer is no, 2 trouble; of record, that of the comma
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd) }
 	for _, r := range readers {
 		if len(args) > 0 && args[0] == r.name {
-			root.AddCommand(reading(r.make()))
+			root.AddCommand(addReadFlags(r.make()))
 			root.CompletionOptions.DisableDefaultCmd = true
 			return root
 		}
 	}
-	grouped(root, "Record:", platformCommands()...)
+	addGroup(root, "Record:", platformCommands()...)
 	var reads []*cobra.Command
 	for _, r := range readers {
-		reads = append(reads, reading(r.make()))
+		reads = append(reads, addReadFlags(r.make()))
 	}
-	grouped(root, "Read:", reads...)
-	grouped(root, "Share and convert:", newImportCmd(), newExportCmd(), newRedactCmd())
+	addGroup(root, "Read:", reads...)
+	addGroup(root, "Share and convert:", newImportCmd(), newExportCmd(), newRedactCmd())
 	root.AddCommand(topics()...)
 	root.SetHelpCommand(newHelpCmd(root))
 	return root
 }
 
-// grouped lists commands under a title in the help. Without commands the title is left out.
-func grouped(root *cobra.Command, title string, commands ...*cobra.Command) {
+// addGroup lists commands under a title in the help. Without commands the title is left out.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
 	if len(commands) == 0 {
 		return
 	}
 	root.AddGroup(&cobra.Group{ID: title, Title: title})
 	for _, cmd := range commands {
 		cmd.GroupID = title
-		completed(cmd)
+		addCompletions(cmd)
 	}
 	root.AddCommand(commands...)
 }

@@ -20,7 +20,7 @@ func TestLargeFileIsReadByItsIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(b) <= wholeBytes {
+	if len(b) <= maxWholeRead {
 		t.Fatalf("%d bytes, want more than are read whole", len(b))
 	}
 	path := filepath.Join(t.TempDir(), "large.pb")

@@ -31,7 +31,7 @@ func TestShowTakesWhatIsPrinted(t *testing.T) {
 			if code := Run([]string{"show", trace, "--", word}, nil, &out, &errs); code != 0 {
 				t.Errorf("dtrec show %s %q: exit %d, %s", trace, word, code, errs.String())
 			}
-			plainText(t, "show "+word, out.String()+errs.String())
+			checkPlainText(t, "show "+word, out.String()+errs.String())
 			return out.String()
 		}
 		for _, args := range [][]string{{"calls", "path"}, {"misses", "name"}, {"negatives", "path"}, {"misses", "path"}, {"calls", "task"}} {

@@ -19,21 +19,21 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// single is the value of a flag that takes one word, which read converts.
-type single[T any] struct {
-	offer
+// wordValue is the value of a flag that takes one word, which read converts.
+type wordValue[T any] struct {
+	completions
 	to    *T
 	given string
 	read  func(string) (T, error)
 }
 
-// offer holds the words that the shell completes for a flag.
-type offer []string
+// completions holds the words that the shell completes for a flag.
+type completions []string
 
-func (o offer) words() []string { return o }
+func (o completions) words() []string { return o }
 
-// completed makes the shell complete the words of a command's flags.
-func completed(cmd *cobra.Command) {
+// addCompletions makes the shell complete the words of a command's flags.
+func addCompletions(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if v, ok := f.Value.(interface{ words() []string }); ok && len(v.words()) > 0 {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.words(), cobra.ShellCompDirectiveNoFileComp)) // fails only if one is registered already
@@ -43,8 +43,8 @@ func completed(cmd *cobra.Command) {
 
 // flagOf returns the value of a flag that takes one word. Unless is the word that stands for the
 // default; if it is empty, the help shows no default.
-func flagOf[T any](to *T, unless string, read func(string) (T, error)) *single[T] {
-	w := &single[T]{to: to, given: unless, read: read}
+func flagOf[T any](to *T, unless string, read func(string) (T, error)) *wordValue[T] {
+	w := &wordValue[T]{to: to, given: unless, read: read}
 	if v, err := read(unless); err == nil {
 		*to = v
 	}
@@ -52,24 +52,24 @@ func flagOf[T any](to *T, unless string, read func(string) (T, error)) *single[T
 }
 
 // oneOf returns the value of a flag that must be one of the known words; *to is the default.
-func oneOf[T ~string](to *T, known ...T) *single[T] {
-	w := flagOf(to, string(*to), among(known...))
-	w.offer = texts(known)
+func oneOf[T ~string](to *T, known ...T) *wordValue[T] {
+	w := flagOf(to, string(*to), parseOneOf(known...))
+	w.completions = wordStrings(known)
 	return w
 }
 
-func among[T ~string](known ...T) func(string) (T, error) {
+func parseOneOf[T ~string](known ...T) func(string) (T, error) {
 	return func(s string) (T, error) {
 		if slices.Contains(known, T(s)) {
 			return T(s), nil
 		}
-		return "", &wordError{s, "not one of " + joined(known)}
+		return "", &wordError{s, "not one of " + joinWords(known)}
 	}
 }
 
-func joined[T ~string](words []T) string { return strings.Join(texts(words), ", ") }
+func joinWords[T ~string](words []T) string { return strings.Join(wordStrings(words), ", ") }
 
-func texts[T ~string](words []T) []string {
+func wordStrings[T ~string](words []T) []string {
 	out := make([]string, len(words))
 	for i, w := range words {
 		out[i] = string(w)
@@ -77,34 +77,34 @@ func texts[T ~string](words []T) []string {
 	return out
 }
 
-func (w *single[T]) String() string { return w.given }
-func (w *single[T]) Type() string   { return "string" }
+func (w *wordValue[T]) String() string { return w.given }
+func (w *wordValue[T]) Type() string   { return "string" }
 
-func (w *single[T]) Set(s string) (err error) {
+func (w *wordValue[T]) Set(s string) (err error) {
 	if *w.to, err = w.read(s); err == nil {
 		w.given = s
 	}
 	return err
 }
 
-// list is the value of a flag that takes words with commas between them and may be repeated.
-type list[T any] struct {
-	offer
+// listValue is the value of a flag that takes words with commas between them and may be repeated.
+type listValue[T any] struct {
+	completions
 	to    *[]T
 	given []string
 	read  func(string) (T, error)
 }
 
 // listOf returns the value of such a flag; words, if any, are offered for completion.
-func listOf[T any](to *[]T, read func(string) (T, error), words ...string) *list[T] {
-	return &list[T]{offer: words, to: to, read: read}
+func listOf[T any](to *[]T, read func(string) (T, error), words ...string) *listValue[T] {
+	return &listValue[T]{completions: words, to: to, read: read}
 }
 
-func (l *list[T]) String() string     { return strings.Join(l.given, ",") }
-func (l *list[T]) Type() string       { return "words" }
-func (l *list[T]) GetSlice() []string { return l.given }
+func (l *listValue[T]) String() string     { return strings.Join(l.given, ",") }
+func (l *listValue[T]) Type() string       { return "words" }
+func (l *listValue[T]) GetSlice() []string { return l.given }
 
-func (l *list[T]) Set(s string) error {
+func (l *listValue[T]) Set(s string) error {
 	for _, w := range strings.Split(s, ",") {
 		v, err := l.read(w)
 		if err != nil {
@@ -166,15 +166,15 @@ func readPID(s string) (uint32, error) {
 	return uint32(pid), nil
 }
 
-// moment is a time as given in a flag: nanoseconds since boot, or if relative, since the start of the
+// flagTime is a time as given in a flag: nanoseconds since boot, or if relative, since the start of the
 // recording.
-type moment struct {
+type flagTime struct {
 	ns       uint64
 	relative bool
 }
 
-// since returns the time in nanoseconds since boot, for a recording that began at start.
-func (m moment) since(start uint64) uint64 {
+// sinceBoot returns the time in nanoseconds since boot, for a recording that began at start.
+func (m flagTime) sinceBoot(start uint64) uint64 {
 	if m.relative {
 		return m.ns + start
 	}
@@ -183,17 +183,17 @@ func (m moment) since(start uint64) uint64 {
 
 // readMoment reads a time in seconds with up to nine decimals, since boot or, after a +, since the
 // start of the recording.
-func readMoment(s string) (moment, error) {
+func readMoment(s string) (flagTime, error) {
 	number, relative := strings.CutPrefix(s, "+")
 	whole, decimals, _ := strings.Cut(number, ".")
 	seconds, err := strconv.ParseUint(whole, 10, 32)
 	if err == nil && len(decimals) <= 9 {
 		var ns uint64
 		if ns, err = strconv.ParseUint((decimals + "000000000")[:9], 10, 64); err == nil {
-			return moment{seconds*1e9 + ns, relative}, nil
+			return flagTime{seconds*1e9 + ns, relative}, nil
 		}
 	}
-	return moment{}, &wordError{s, "not a time in seconds, such as 12.5 or +0.25"}
+	return flagTime{}, &wordError{s, "not a time in seconds, such as 12.5 or +0.25"}
 }
 
 // readSize reads a number of bytes with an optional K, M or G, or k, m or g (1024 each).
@@ -214,15 +214,15 @@ func readSize(s string) (int64, error) {
 func checkFlags(cmd *cobra.Command) error {
 	var wrong error
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if why := meaningless(f); why != "" && wrong == nil {
+		if why := badValue(f); why != "" && wrong == nil {
 			wrong = usageError(cmd, fmt.Errorf("--%s%s", f.Name, why))
 		}
 	})
 	return wrong
 }
 
-// meaningless says what is wrong with the value of a flag, as far as its type tells, or returns "".
-func meaningless(f *pflag.Flag) string {
+// badValue says what is wrong with the value of a flag, as far as its type tells, or returns "".
+func badValue(f *pflag.Flag) string {
 	value := f.Value.String()
 	switch f.Value.Type() {
 	case "string":
@@ -290,27 +290,27 @@ const (
 // addFormatFlag adds --format to a command; the first of the known formats is the default.
 func addFormatFlag(cmd *cobra.Command, f *outputFormat, known ...outputFormat) {
 	*f = known[0]
-	cmd.Flags().Var(oneOf(f, known...), "format", "output `FORMAT`: "+joined(known))
+	cmd.Flags().Var(oneOf(f, known...), "format", "output `FORMAT`: "+joinWords(known))
 }
 
 func addRunFlag(f *pflag.FlagSet, run *int) {
 	f.IntVar(run, "run", 0, "read run `N`, where the file has several, from 1")
 }
 
-// question holds the flags of a command that answers a question about one trace, as text or JSON.
-type question struct {
+// questionFlags holds the flags of a command that answers a question about one trace, as text or JSON.
+type questionFlags struct {
 	run    int
 	format outputFormat
 }
 
-func (q *question) register(cmd *cobra.Command) {
+func (q *questionFlags) register(cmd *cobra.Command) {
 	addRunFlag(cmd.Flags(), &q.run)
 	addFormatFlag(cmd, &q.format, textFormat, jsonFormat)
 }
 
 // ask opens a trace and prints what answer returns: a value, which is printed as JSON, and a function
 // that prints it as text.
-func (q *question) ask(cmd *cobra.Command, path string, answer func(*trace) (any, func(io.Writer) error, error)) error {
+func (q *questionFlags) ask(cmd *cobra.Command, path string, answer func(*trace) (any, func(io.Writer) error, error)) error {
 	t, err := openTrace(cmd, path, q.run)
 	if err != nil {
 		return err
@@ -326,17 +326,17 @@ func (q *question) ask(cmd *cobra.Command, path string, answer func(*trace) (any
 	return text(cmd.OutOrStdout())
 }
 
-// exactly accepts n arguments; what describes them in the usage error.
-func exactly(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error { return counted(cmd, len(args) == n, what, len(args)) }
+// exactArgs accepts n arguments; what describes them in the usage error.
+func exactArgs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error { return checkCount(cmd, len(args) == n, what, len(args)) }
 }
 
 // atLeastOne accepts one argument or more; what describes them in the usage error.
 func atLeastOne(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error { return counted(cmd, len(args) > 0, what, len(args)) }
+	return func(cmd *cobra.Command, args []string) error { return checkCount(cmd, len(args) > 0, what, len(args)) }
 }
 
-func counted(cmd *cobra.Command, right bool, what string, n int) error {
+func checkCount(cmd *cobra.Command, right bool, what string, n int) error {
 	if right {
 		return nil
 	}
