@@ -78,7 +78,7 @@ func (j *jsonLines) event(dst *shown.Text, s *Step) {
 	if j.values(dst, s); dst.Len() == from {
 		dst.Put(",")
 	}
-	dst.Over(from, "{") // in place of the first comma
+	dst.Overwrite(from, "{") // in place of the first comma
 	dst.Put("}}\n")
 }
 

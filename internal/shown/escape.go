@@ -18,7 +18,7 @@ import (
 // escaped as in a Go string. Two different names never print alike, and Unescape in package replay
 // turns the printed form back into the name.
 func Printable(s string) string {
-	if plain(s) {
+	if needsNoEscape(s) {
 		return s
 	}
 	for i := 0; i < len(s); {
@@ -54,7 +54,7 @@ func Fitting(text string, width int) string {
 // Quoted adds a JSON string, and reports whether s is valid UTF-8; invalid bytes become U+FFFD.
 // Characters beyond ASCII that Printable escapes are escaped here too.
 func (t *Text) Quoted(s string) (whole bool) {
-	if plain(s) {
+	if needsNoEscape(s) {
 		t.b = append(append(append(t.b, '"'), s...), '"')
 		return true
 	}
@@ -65,9 +65,9 @@ func (t *Text) Quoted(s string) (whole bool) {
 // HexBytes adds the bytes of a string in hexadecimal.
 func (t *Text) HexBytes(s string) { t.b = hex.AppendEncode(t.b, []byte(s)) }
 
-// plain reports whether a string needs no escape anywhere, in text, in JSON or in quotes, as nearly all
+// needsNoEscape reports whether a string needs no escape anywhere, in text, in JSON or in quotes, as nearly all
 // strings do not.
-func plain(s string) bool {
+func needsNoEscape(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '"' {
 			return false
@@ -77,7 +77,7 @@ func plain(s string) bool {
 }
 
 func appendPrintable(dst []byte, s string) []byte {
-	if plain(s) {
+	if needsNoEscape(s) {
 		return append(dst, s...)
 	}
 	from := 0 // s before this index is written

@@ -45,7 +45,7 @@ func AppendRune(dst, c []byte) []byte {
 // characters, newlines and tabs.
 func Run(p []byte) int {
 	for i := 0; ; {
-		if i += plainRun(p[i:]); i == len(p) {
+		if i += asciiRun(p[i:]); i == len(p) {
 			return i
 		}
 		r, size := utf8.DecodeRune(p[i:])
@@ -56,16 +56,16 @@ func Run(p []byte) int {
 	}
 }
 
-// plainRun returns the length in bytes of the beginning of p that is ASCII and shown by every terminal.
-func plainRun(p []byte) int {
+// asciiRun returns the length in bytes of the beginning of p that is ASCII and shown by every terminal.
+func asciiRun(p []byte) int {
 	all := len(p)
 	for ; len(p) >= 32; p = p[32:] {
 		a, b, c, d := word(p), word(p[8:]), word(p[16:]), word(p[24:])
-		if (odd(a)|odd(b)|odd(c)|odd(d))&highest != 0 && (odd(endless(a))|odd(endless(b))|odd(endless(c))|odd(endless(d)))&highest != 0 {
+		if (unprintableBits(a)|unprintableBits(b)|unprintableBits(c)|unprintableBits(d))&highBits != 0 && (unprintableBits(hideNewlines(a))|unprintableBits(hideNewlines(b))|unprintableBits(hideNewlines(c))|unprintableBits(hideNewlines(d)))&highBits != 0 {
 			break
 		}
 	}
-	for ; len(p) >= 8 && odd(endless(word(p)))&highest == 0; p = p[8:] {
+	for ; len(p) >= 8 && unprintableBits(hideNewlines(word(p)))&highBits == 0; p = p[8:] {
 	}
 	for i, c := range p {
 		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f {
@@ -76,19 +76,19 @@ func plainRun(p []byte) int {
 }
 
 const (
-	each    = 0x0101010101010101 // one in each byte of a word
-	highest = 0x80 * each        // the highest bit of each byte
+	oneInEachByte = 0x0101010101010101   // one in each byte of a word
+	highBits      = 0x80 * oneInEachByte // the highest bit of each byte
 )
 
 func word(p []byte) uint64 { return binary.LittleEndian.Uint64(p) }
 
-// odd returns a word without any of the highest bits if no byte of w is below a space, DEL or beyond
+// unprintableBits returns a word without any of the highest bits if no byte of w is below a space, DEL or beyond
 // ASCII.
-func odd(w uint64) uint64 { return (w - ' '*each) | (w + each) | w }
+func unprintableBits(w uint64) uint64 { return (w - ' '*oneInEachByte) | (w + oneInEachByte) | w }
 
-// endless returns w with each newline replaced by a printable character.
-func endless(w uint64) uint64 {
-	n := w ^ '\n'*each
-	ends := ^((n&(0x7f*each) + 0x7f*each) | n) & highest
+// hideNewlines returns w with each newline replaced by a printable character.
+func hideNewlines(w uint64) uint64 {
+	n := w ^ '\n'*oneInEachByte
+	ends := ^((n&(0x7f*oneInEachByte) + 0x7f*oneInEachByte) | n) & highBits
 	return w | ends>>2
 }

@@ -11,8 +11,8 @@ import (
 
 const spaces = "                                                                "
 
-// more extends the text by n bytes and returns them for the caller to fill.
-func (t *Text) more(n int) []byte {
+// extend extends the text by n bytes and returns them for the caller to fill.
+func (t *Text) extend(n int) []byte {
 	was := len(t.b)
 	if cap(t.b)-was < n {
 		t.b = slices.Grow(t.b, n)
@@ -27,7 +27,7 @@ func (t *Text) Uint(v uint64) {
 		t.b = append(t.b, byte('0'+v))
 		return
 	}
-	putUint(t.more(digits(v)), v)
+	putUint(t.extend(digits(v)), v)
 }
 
 // Int adds a signed number in decimal.
@@ -98,7 +98,7 @@ func (t *Text) Hex(v uint64) {
 
 // Pointer adds a number as "0x%px" does: always 16 digits.
 func (t *Text) Pointer(v uint64) {
-	to := t.more(18)
+	to := t.extend(18)
 	_ = to[17]
 	to[0], to[1] = '0', 'x'
 	putHex(to[2:], v)
@@ -112,7 +112,7 @@ func (t *Text) QuotedHex(v uint64) {
 		t.b = append(t.b, '"')
 		return
 	}
-	to := t.more(20)
+	to := t.extend(20)
 	_ = to[19]
 	to[0], to[1], to[2], to[19] = '"', '0', 'x', '"'
 	putHex(to[3:], v)

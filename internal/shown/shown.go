@@ -19,13 +19,13 @@ type Text struct{ b []byte }
 type constant string
 
 // Of returns a constant as a Text, for tables.
-func Of(s constant) Text { return Text{padded([]byte(s))} }
+func Of(s constant) Text { return Text{growForBlocks([]byte(s))} }
 
 // Word returns a Text of a string that belongs to the program but is not a constant, such as a name in
 // a table of package schema.
 func Word(s string) (t Text) {
 	t.Word(s)
-	return Text{padded(t.b)}
+	return Text{growForBlocks(t.b)}
 }
 
 // MakeRoom makes room for n more bytes.
@@ -45,22 +45,22 @@ func (t *Text) Word(s string) {
 }
 
 const (
-	block = 16
-	near  = 8 * block // texts of up to this many bytes are copied in blocks
+	block      = 16
+	blockLimit = 8 * block // texts of up to this many bytes are copied in blocks
 )
 
-// padded grows the capacity of a text that is made once to what Join needs to copy it in blocks.
-func padded(b []byte) []byte { return slices.Grow(b, max(0, near-len(b))) }
+// growForBlocks grows the capacity of a text that is made once to what Join needs to copy it in blocks.
+func growForBlocks(b []byte) []byte { return slices.Grow(b, max(0, blockLimit-len(b))) }
 
 // Join adds another text. Most are short and of many lengths, so whole blocks are copied even if fewer
 // bytes are meant; what is written next overwrites the rest. Asking for the exact length takes longer.
 func (t *Text) Join(o *Text) {
 	n, more := len(t.b), len(o.b)
-	if more > near || cap(o.b) < near || cap(t.b)-n < near {
+	if more > blockLimit || cap(o.b) < blockLimit || cap(t.b)-n < blockLimit {
 		t.b = append(t.b, o.b...)
 		return
 	}
-	to, from := t.b[n:n+near], o.b[:near]
+	to, from := t.b[n:n+blockLimit], o.b[:blockLimit]
 	*(*[block]byte)(to) = *(*[block]byte)(from)
 	*(*[block]byte)(to[block:]) = *(*[block]byte)(from[block:])
 	if more > 2*block {
@@ -99,8 +99,8 @@ func (t *Text) Runes(from int) (n int) {
 	return n
 }
 
-// Over overwrites the text from byte at on with a constant.
-func (t *Text) Over(at int, s constant) { copy(t.b[at:], s) }
+// Overwrite overwrites the text from byte at on with a constant.
+func (t *Text) Overwrite(at int, s constant) { copy(t.b[at:], s) }
 
 // String returns the text.
 func (t *Text) String() string { return string(t.b) }

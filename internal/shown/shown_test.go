@@ -77,11 +77,11 @@ func TestNumbers(t *testing.T) {
 
 // TestJoin joins texts of every length to texts of every capacity.
 func TestJoin(t *testing.T) {
-	for room := range 3 * near {
+	for room := range 3 * blockLimit {
 		var text Text
 		text.MakeRoom(room)
 		var want []byte
-		for n := range 2 * near {
+		for n := range 2 * blockLimit {
 			part := bytes.Repeat([]byte{'a' + byte(n%26)}, n)
 			whole, cut := Word(string(part)), Text{part[:n:n]}
 			text.Join(&whole)
