@@ -116,7 +116,7 @@ func (d *destination) write(stdout io.Writer, write func(io.Writer) error) error
 	if d.path == "-" {
 		return write(stdout)
 	}
-	return tracefile.Place{Path: d.path, Force: d.force, Other: d.notTrace, User: -1}.Replace(write)
+	return tracefile.Place{Path: d.path, Force: d.force, NotTrace: d.notTrace, User: -1}.Replace(write)
 }
 
 // isSameFile reports whether the file is the one that would be written.

@@ -9,11 +9,11 @@ import (
 	"os"
 )
 
-func foreign(fs.FileInfo, string, int) bool { return false }
+func isForeign(fs.FileInfo, string, int) bool { return false }
 
 func open(path string) (*os.File, error) { return os.Open(path) }
 
-func writable(dir string) error {
+func checkWritable(dir string) error {
 	_, err := os.Stat(dir)
 	return Bare(err)
 }

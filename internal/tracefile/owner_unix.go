@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// foreign reports whether a file belongs neither to this process's user nor to the given one, and is in
+// isForeign reports whether a file belongs neither to this process's user nor to the given one, and is in
 // a directory where somebody else could have put it.
-func foreign(info fs.FileInfo, dir string, user int) bool {
+func isForeign(info fs.FileInfo, dir string, user int) bool {
 	above, err := os.Stat(dir)
 	if err != nil {
 		return true
@@ -37,4 +37,4 @@ func open(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }
 
-func writable(dir string) error { return unix.Access(dir, unix.W_OK|unix.X_OK) }
+func checkWritable(dir string) error { return unix.Access(dir, unix.W_OK|unix.X_OK) }

@@ -43,10 +43,10 @@ func Parts(path string) ([]int, error) {
 // PartPattern returns a pattern for path/filepath.Match that the names of all parts match.
 func PartPattern(path string) string {
 	stem, ext := partStem(path)
-	return plain.Replace(stem) + ".[0-9]*" + plain.Replace(ext)
+	return patternEscaper.Replace(stem) + ".[0-9]*" + patternEscaper.Replace(ext)
 }
 
-var plain = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
+var patternEscaper = strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`)
 
 // partNumber returns the n for which PartName made a name, or 0 for any other name.
 func partNumber(path, name string) int {
@@ -62,7 +62,7 @@ func partNumber(path, name string) int {
 // IsPart reports whether the place holds a file of a rotating recording, which may be removed for a
 // newer one. A trace that is a recording of its own is not one, whatever its name.
 func (p Place) IsPart() bool {
-	info, err := p.look()
+	info, err := p.existing()
 	if err != nil || info == nil || isNull(info) {
 		return false
 	}

@@ -49,24 +49,24 @@ func (e *LostError) Unwrap() error { return e.Err }
 
 // Place says where a trace is to be written.
 type Place struct {
-	Path  string
-	Force bool // replace any file that is there
-	Other bool // what is written is not a trace: then a trace is not replaced, but any other file is
-	User  int  // a user whose files count as the caller's, besides those of the process's own: who called sudo; -1: nobody
+	Path     string
+	Force    bool // replace any file that is there
+	NotTrace bool // what is written is not a trace: then a trace is not replaced, but any other file is
+	User     int  // a user whose files count as the caller's, besides those of the process's own: who called sudo; -1: nobody
 }
 
 // Check returns an error if nothing can be written there now.
 func (p Place) Check() error {
-	_, err := p.look()
+	_, err := p.existing()
 	return err
 }
 
-// look returns the file at the place, which may be replaced or is /dev/null; nil if nothing is there.
+// existing returns the file at the place, which may be replaced or is /dev/null; nil if nothing is there.
 // Its error is a RefusedError or that of a system call.
-func (p Place) look() (fs.FileInfo, error) {
+func (p Place) existing() (fs.FileInfo, error) {
 	info, err := os.Lstat(p.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, writable(filepath.Dir(p.Path))
+		return nil, checkWritable(filepath.Dir(p.Path))
 	}
 	if err != nil {
 		return nil, Bare(err)
@@ -83,15 +83,15 @@ func (p Place) look() (fs.FileInfo, error) {
 		return nil, &RefusedError{"is a FIFO", "name a file with -o; '-o -' writes to a pipe on stdout"}
 	case !mode.IsRegular():
 		return nil, &RefusedError{"is neither a file nor /dev/null", elsewhere}
-	case foreign(info, filepath.Dir(p.Path), p.User):
+	case isForeign(info, filepath.Dir(p.Path), p.User):
 		return nil, &RefusedError{"belongs to another user, in a directory others can write to", elsewhere}
 	case p.Force:
-	case p.Other && info.Size() > 0 && IsTrace(p.Path, info):
+	case p.NotTrace && info.Size() > 0 && IsTrace(p.Path, info):
 		return nil, &RefusedError{"is a trace, and would be lost", elsewhere + ", or replace it with --force"}
-	case !p.Other && !IsTrace(p.Path, info):
+	case !p.NotTrace && !IsTrace(p.Path, info):
 		return nil, &RefusedError{"is there and is not a trace", elsewhere + ", or replace it with --force"}
 	}
-	return info, writable(filepath.Dir(p.Path))
+	return info, checkWritable(filepath.Dir(p.Path))
 }
 
 // IsTrace reports whether the file at path is still the one of info, and either a file that dtrec wrote
@@ -131,7 +131,7 @@ func isNull(info fs.FileInfo) bool {
 // Create creates the file with mode 0600. A file that may be replaced is removed first, never written
 // through. Made is false for /dev/null.
 func (p Place) Create() (f *os.File, made bool, err error) {
-	info, err := p.look()
+	info, err := p.existing()
 	if err != nil {
 		return nil, false, err
 	}
@@ -150,7 +150,7 @@ func (p Place) Create() (f *os.File, made bool, err error) {
 
 // Replace creates the file once write has written all of it. If that fails, what was there stays.
 func (p Place) Replace(write func(io.Writer) error) error {
-	info, err := p.look()
+	info, err := p.existing()
 	if err != nil {
 		return err
 	}

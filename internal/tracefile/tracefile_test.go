@@ -76,7 +76,7 @@ func TestPlaces(t *testing.T) {
 		{"nosuch/new", "no such file or directory", "no such file or directory", "no such file or directory"},
 		{os.DevNull, "", "", ""},
 	} {
-		for place, want := range map[Place]string{{User: -1}: test.plain, {User: -1, Force: true}: test.force, {User: -1, Other: true}: test.other, {User: -1, Other: true, Force: true}: test.force} {
+		for place, want := range map[Place]string{{User: -1}: test.plain, {User: -1, Force: true}: test.force, {User: -1, NotTrace: true}: test.other, {User: -1, NotTrace: true, Force: true}: test.force} {
 			place.Path = test.path
 			err := place.Check()
 			if err == nil && want != "" || err != nil && (want == "" || !strings.Contains(err.Error(), want)) {
