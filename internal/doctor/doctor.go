@@ -76,11 +76,11 @@ func Diagnose(mode bpf.Mode) Diagnosis {
 	if unix.Uname(&u) == nil {
 		d.Kernel, d.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
 	}
-	here := lookAt("/")
+	here := readHost("/")
 	d.Checks = append(here.checks(), machineChecks(bpf.Examine())...)
 	session, err := bpf.Open(bpf.Config{Attach: mode, RingBytes: 1 << 16, WatchLimit: 1})
 	if err != nil {
-		d.refused(mode, err)
+		d.explainRefusal(mode, err)
 		return d
 	}
 	layout := session.Layout()
@@ -94,8 +94,8 @@ func Diagnose(mode bpf.Mode) Diagnosis {
 	return d
 }
 
-// refused fills in the Diagnosis if no session could be opened.
-func (d *Diagnosis) refused(mode bpf.Mode, err error) {
+// explainRefusal fills in the Diagnosis if no session could be opened.
+func (d *Diagnosis) explainRefusal(mode bpf.Mode, err error) {
 	d.Reason, d.Remedy = strings.ReplaceAll(err.Error(), "\n", "; "), ""
 	var missing *bpf.MissingError
 	if errors.As(err, &missing) {

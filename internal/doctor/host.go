@@ -16,31 +16,31 @@ import (
 // host holds what a machine's distribution and configuration say about it, that is, settings from outside the
 // kernel.
 type host struct {
-	name         string // such as "Debian GNU/Linux 12 (bookworm)"; empty if it is not known
-	distribution *distribution
-	secureBoot   string // "on" or "off"; empty if there is no UEFI or it cannot be read
-	paranoid     string // kernel.perf_event_paranoid
-	kptr         string // kernel.kptr_restrict
-	bounded      []string
-	effective    uint64
-	container    string // kind of container: docker, podman, lxc …; empty if not in one
-	filtered     bool   // seccomp filters this process's system calls
-	nested       bool   // in a PID namespace of its own
-	variables    bool   // kallsyms lists variables, not functions only
-	addresses    bool   // kallsyms shows addresses
+	name             string // such as "Debian GNU/Linux 12 (bookworm)"; empty if it is not known
+	distribution     *distribution
+	secureBoot       string // "on" or "off"; empty if there is no UEFI or it cannot be read
+	paranoid         string // kernel.perf_event_paranoid
+	kptrRestrict     string // kernel.kptr_restrict
+	notInBoundingSet []string
+	effective        uint64
+	container        string // kind of container: docker, podman, lxc …; empty if not in one
+	seccomp          bool   // seccomp filters this process's system calls
+	nested           bool   // in a PID namespace of its own
+	variables        bool   // kallsyms lists variables, not functions only
+	addresses        bool   // kallsyms shows addresses
 }
 
 // initialPIDs is the inode of the initial PID namespace, PROC_PID_INIT_INO.
 const initialPIDs = "pid:[4026531836]"
 
-// useful lists the capabilities that recording may use, with their numbers.
-var useful = []struct {
+// usefulCapabilities lists the capabilities that recording may use, with their numbers.
+var usefulCapabilities = []struct {
 	bit  int
 	name string
 }{{39, "CAP_BPF"}, {38, "CAP_PERFMON"}, {34, "CAP_SYSLOG"}, {21, "CAP_SYS_ADMIN"}}
 
-// lookAt reads the files of a machine below root, which is "/" except in tests.
-func lookAt(root string) host {
+// readHost reads the files of a machine below root, which is "/" except in tests.
+func readHost(root string) host {
 	read := func(name string) string {
 		text, _ := os.ReadFile(filepath.Join(root, name))
 		return strings.TrimSpace(string(text))
@@ -48,15 +48,15 @@ func lookAt(root string) host {
 	release := assignments(read("etc/os-release"))
 	h := host{
 		name: release["PRETTY_NAME"], distribution: distributionOf(release["ID"], release["ID_LIKE"]),
-		paranoid: read("proc/sys/kernel/perf_event_paranoid"), kptr: read("proc/sys/kernel/kptr_restrict"),
+		paranoid: read("proc/sys/kernel/perf_event_paranoid"), kptrRestrict: read("proc/sys/kernel/kptr_restrict"),
 	}
-	status := fields(read("proc/self/status"))
+	status := statusFields(read("proc/self/status"))
 	h.effective, _ = strconv.ParseUint(status["CapEff"], 16, 64)
-	h.filtered = status["Seccomp"] == "2"
+	h.seccomp = status["Seccomp"] == "2"
 	if bounding, err := strconv.ParseUint(status["CapBnd"], 16, 64); err == nil {
-		for _, c := range useful {
+		for _, c := range usefulCapabilities {
 			if bounding&(1<<c.bit) == 0 {
-				h.bounded = append(h.bounded, c.name)
+				h.notInBoundingSet = append(h.notInBoundingSet, c.name)
 			}
 		}
 	}
@@ -99,8 +99,8 @@ func assignments(text string) map[string]string {
 	return found
 }
 
-// fields reads "Name:\tvalue" lines.
-func fields(text string) map[string]string {
+// statusFields reads "Name:\tvalue" lines.
+func statusFields(text string) map[string]string {
 	found := map[string]string{}
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(line, ":"); ok {
@@ -110,15 +110,15 @@ func fields(text string) map[string]string {
 	return found
 }
 
-// has reports whether the capability, one of useful, is effective.
-func (h host) has(name string) bool {
-	i := slices.IndexFunc(useful, func(c struct {
+// hasCapability reports whether the capability, one of usefulCapabilities, is effective.
+func (h host) hasCapability(name string) bool {
+	i := slices.IndexFunc(usefulCapabilities, func(c struct {
 		bit  int
 		name string
 	}) bool {
 		return c.name == name
 	})
-	return h.effective&(1<<useful[i].bit) != 0
+	return h.effective&(1<<usefulCapabilities[i].bit) != 0
 }
 
 // checks returns the checks on the host.
@@ -138,7 +138,7 @@ func (h host) checks() []Check {
 	if h.nested {
 		said = append(said, "in a PID namespace: the pids in a trace are the host's")
 	}
-	if h.filtered {
+	if h.seccomp {
 		said = append(said, "seccomp filters system calls, and may refuse bpf(2)")
 	}
 	if len(said) > 0 {
@@ -148,14 +148,14 @@ func (h host) checks() []Check {
 }
 
 func (h host) boundingCheck() Check {
-	lacks := func(name string) bool { return slices.Contains(h.bounded, name) }
+	lacks := func(name string) bool { return slices.Contains(h.notInBoundingSet, name) }
 	c := Check{Name: "bounding set", State: OK, Value: "recording's capabilities are within it"}
 	switch {
 	case lacks("CAP_SYS_ADMIN") && (lacks("CAP_BPF") || lacks("CAP_PERFMON")):
-		c.State, c.Value = Missing, "without "+strings.Join(h.bounded, ", ")+": not even root gets them here"
+		c.State, c.Value = Missing, "without "+strings.Join(h.notInBoundingSet, ", ")+": not even root gets them here"
 		c.Remedy = "run the container with --cap-add BPF --cap-add PERFMON --cap-add SYSLOG (or --privileged)"
-	case len(h.bounded) > 0:
-		c.State, c.Value = Note, "without "+strings.Join(h.bounded, ", ")
+	case len(h.notInBoundingSet) > 0:
+		c.State, c.Value = Note, "without "+strings.Join(h.notInBoundingSet, ", ")
 	}
 	return c
 }
@@ -171,20 +171,20 @@ func (h host) paranoidCheck() Check {
 }
 
 func (h host) pointerCheck() Check {
-	c := Check{Name: "kernel addresses", State: OK, Value: fmt.Sprintf("kernel.kptr_restrict=%s, and kallsyms tells them", h.kptr)}
+	c := Check{Name: "kernel addresses", State: OK, Value: fmt.Sprintf("kernel.kptr_restrict=%s, and kallsyms tells them", h.kptrRestrict)}
 	switch {
 	case h.addresses && !h.variables:
 		c.State, c.Value = Missing, "kallsyms lists functions only: no bucket claims"
 		c.Remedy = "a kernel built with CONFIG_KALLSYMS_ALL=y lists variables"
 	case h.addresses:
-	case h.kptr == "2":
+	case h.kptrRestrict == "2":
 		c.State, c.Value = Missing, "kernel.kptr_restrict=2 hides them from everybody: no bucket claims"
 		c.Remedy = "sysctl kernel.kptr_restrict=1; " + h.distribution.persist("kernel.kptr_restrict=1")
-	case !h.has("CAP_SYSLOG"):
-		c.State, c.Value = Missing, "hidden from who has no CAP_SYSLOG (kernel.kptr_restrict="+h.kptr+"): no bucket claims"
+	case !h.hasCapability("CAP_SYSLOG"):
+		c.State, c.Value = Missing, "hidden from who has no CAP_SYSLOG (kernel.kptr_restrict="+h.kptrRestrict+"): no bucket claims"
 		c.Remedy = "run it with sudo, or setcap cap_bpf,cap_perfmon,cap_syslog+ep"
 	default:
-		c.State, c.Value = Unknown, "kernel.kptr_restrict="+h.kptr+", and kallsyms tells none"
+		c.State, c.Value = Unknown, "kernel.kptr_restrict="+h.kptrRestrict+", and kallsyms tells none"
 	}
 	return c
 }

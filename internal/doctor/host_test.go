@@ -32,7 +32,7 @@ func machine(t *testing.T, files map[string]string) host {
 			t.Fatal(err)
 		}
 	}
-	return lookAt(root)
+	return readHost(root)
 }
 
 const (
