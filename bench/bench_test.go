@@ -93,10 +93,10 @@ func TestBars(t *testing.T) {
 		held bool
 	}{
 		{bar{value: 1.05, limit: 1.05}, true}, {bar{value: 1.06, limit: 1.05}, false}, {bar{}, true},
-		{bar{value: 36, limit: 35, least: true}, true}, {bar{value: 34, limit: 35, least: true}, false},
+		{bar{value: 36, limit: 35, isLowerBound: true}, true}, {bar{value: 34, limit: 35, isLowerBound: true}, false},
 	} {
-		if c.bar.held() != c.held {
-			t.Errorf("%+v: held %v", c.bar, c.bar.held())
+		if c.bar.isMet() != c.held {
+			t.Errorf("%+v: held %v", c.bar, c.bar.isMet())
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (b *bench) files(list []recording) ([]vm.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: run scripts/install-peers", err)
 		}
-		libraries, err := linkedWith(path)
+		libraries, err := librariesOf(path)
 		if err != nil {
 			return nil, err
 		}
@@ -104,8 +104,8 @@ func (b *bench) files(list []recording) ([]vm.File, error) {
 	return files, nil
 }
 
-// linkedWith returns the paths of a program's loader and libraries, as its loader finds them.
-func linkedWith(program string) (paths []string, err error) {
+// librariesOf returns the paths of a program's loader and libraries, as its loader finds them.
+func librariesOf(program string) (paths []string, err error) {
 	out, err := exec.Command("ldd", program).Output()
 	if err != nil {
 		return nil, fmt.Errorf("ldd %s: %w", program, err)

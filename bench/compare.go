@@ -15,29 +15,29 @@ func tolerance(there uint64) uint64 { return 100 + there/1000 }
 
 // loss says what a recording lacks.
 type loss struct {
-	there, missing uint64 // hits that happened, and those among them that the recording lacks
-	said           uint64 // hits that the tool says it lost
-	notes          []string
+	happened, missing uint64 // hits that happened, and those among them that the recording lacks
+	reportedLost      uint64 // hits that the tool says it lost
+	notes             []string
 }
 
 // lost returns the larger one of what is missing and what the tool admits to.
-func (l loss) lost() uint64 { return max(l.missing, l.said) }
+func (l loss) lost() uint64 { return max(l.missing, l.reportedLost) }
 
 func (l loss) String() string {
 	switch {
-	case l.there == 0:
+	case l.happened == 0:
 		return ""
 	case l.lost() == 0:
 		return "0"
-	case l.said == 0:
-		return fmt.Sprintf("%.1f %%, not said", 100*float64(l.missing)/float64(l.there))
+	case l.reportedLost == 0:
+		return fmt.Sprintf("%.1f %%, not said", 100*float64(l.missing)/float64(l.happened))
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(l.lost())/float64(l.there))
+	return fmt.Sprintf("%.1f %%", 100*float64(l.lost())/float64(l.happened))
 }
 
 // compare compares the counts of a recording with those that happened, for each probe that was counted.
 func compare(tool string, there, held counts, missedHits uint64) loss {
-	l := loss{there: there.total(), said: held.lost + missedHits}
+	l := loss{happened: there.total(), reportedLost: held.lost + missedHits}
 	var wrong []string
 	for _, p := range probes() {
 		want, counted := there.hits[p.name]
@@ -53,10 +53,10 @@ func compare(tool string, there, held counts, missedHits uint64) loss {
 			wrong = append(wrong, fmt.Sprintf("%s %d of %d", p.name, n, want))
 		}
 	}
-	if l.missing <= tolerance(l.there) {
+	if l.missing <= tolerance(l.happened) {
 		l.missing = 0
 	}
-	if other := held.other(); other > tolerance(l.there) {
+	if other := held.otherEvents(); other > tolerance(l.happened) {
 		l.notes = append(l.notes, fmt.Sprintf("%s recorded %d events of other functions.", tool, other))
 	}
 	if len(wrong) > 0 {
@@ -65,8 +65,8 @@ func compare(tool string, there, held counts, missedHits uint64) loss {
 	return l
 }
 
-// other returns the number of events that belong to none of the probes.
-func (c counts) other() uint64 {
+// otherEvents returns the number of events that belong to none of the probes.
+func (c counts) otherEvents() uint64 {
 	n := c.total()
 	for _, p := range probes() {
 		n -= c.hits[p.name]

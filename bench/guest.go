@@ -124,7 +124,7 @@ func (r recording) run() (result, error) {
 	if err := readJSON(reportFile, &out.Work); err != nil {
 		return out, fmt.Errorf("the work said nothing: %w; %s", err, out.Said)
 	}
-	return out, out.weigh(t, file)
+	return out, out.complete(t, file)
 }
 
 // waitForNoPrograms waits until the previous recorder has no more BPF programs in the kernel, so that it is
@@ -162,7 +162,7 @@ func (out *result) start(t tool, argv, work []string) error {
 	said := bufio.NewReader(r)
 	var text bytes.Buffer
 	if t.ready != "" {
-		if err := beside(cmd, said, &text, t.ready, work); err != nil {
+		if err := runBeside(cmd, said, &text, t.ready, work); err != nil {
 			return err
 		}
 	}
@@ -177,8 +177,8 @@ func (out *result) start(t tool, argv, work []string) error {
 	return nil
 }
 
-// beside runs the work once the tool has said that it is ready, and then interrupts the tool.
-func beside(cmd *exec.Cmd, said *bufio.Reader, text *bytes.Buffer, ready string, work []string) error {
+// runBeside runs the work once the tool has said that it is ready, and then interrupts the tool.
+func runBeside(cmd *exec.Cmd, said *bufio.Reader, text *bytes.Buffer, ready string, work []string) error {
 	for {
 		line, err := said.ReadString('\n')
 		text.WriteString(line)
@@ -203,8 +203,8 @@ func (out *result) account(usage *syscall.Rusage) {
 	out.Peak = usage.Maxrss
 }
 
-// weigh completes the result with what the work reported and the size of the file.
-func (out *result) weigh(t tool, file string) error {
+// complete completes the result with what the work reported and the size of the file.
+func (out *result) complete(t tool, file string) error {
 	if t.program == "" {
 		return nil
 	}

@@ -25,7 +25,7 @@ func (b *bench) loss(ctx context.Context) ([]*table, error) {
 
 func (b *bench) longRun(ctx context.Context) (*table, error) {
 	list := []recording{{Name: "long", Tool: counter, Dir: places[1].dir, Rounds: b.long, Procs: 1, Bring: true}}
-	for _, tool := range b.flatOut() {
+	for _, tool := range b.losslessTools() {
 		list = append(list, recording{Name: "long", Tool: tool.name, Dir: places[1].dir, Rounds: b.long, Procs: 1, Bring: true})
 	}
 	results, err := b.boot(ctx, "long", "icount", 1, list)
@@ -33,16 +33,16 @@ func (b *bench) longRun(ctx context.Context) (*table, error) {
 		return nil, err
 	}
 	t := &table{title: "A long run on tmpfs, one virtual CPU, flat out", head: []string{"", "hits", "lost", "said", "peak, MB", "bytes a hit"}}
-	for _, tool := range b.flatOut() {
-		r, l, err := b.held("long", results, "long", tool.name)
+	for _, tool := range b.losslessTools() {
+		r, l, err := b.compareWithCount("long", results, "long", tool.name)
 		if err != nil {
 			t.add(tool.name, "failed: "+firstLine(err.Error()), "", "", "", "")
 			continue
 		}
 		peak := float64(r.Peak) * 1024 / mega
-		t.add(tool.name, thousands(int64(l.there)), l.String(), thousands(int64(l.said)), figure(peak), figure(float64(r.Bytes)/float64(l.there)))
+		t.add(tool.name, thousands(int64(l.happened)), l.String(), thousands(int64(l.reportedLost)), figure(peak), figure(float64(r.Bytes)/float64(l.happened)))
 		if tool.name == dtrecTool {
-			b.bars = append(b.bars, bar{what: fmt.Sprintf("lost of %s hits on one CPU", thousands(int64(l.there))), value: float64(l.lost())},
+			b.bars = append(b.bars, bar{what: fmt.Sprintf("lost of %s hits on one CPU", thousands(int64(l.happened))), value: float64(l.lost())},
 				bar{what: "the long run's peak memory, MB", value: peak, limit: 48})
 		}
 	}
@@ -54,7 +54,7 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 	name := func(i int) string { return fmt.Sprintf("two%d", i) }
 	list := []recording{{Name: name(0), Tool: counter, Dir: places[1].dir, Rounds: rounds, Procs: 2, Bring: true}}
 	for i := range b.repeat {
-		for _, tool := range b.flatOut() {
+		for _, tool := range b.losslessTools() {
 			list = append(list, recording{Name: name(i), Tool: tool.name, Dir: places[1].dir, Rounds: rounds, Procs: 2, Bring: true})
 		}
 	}
@@ -67,20 +67,20 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 	}
 	t := &table{title: fmt.Sprintf("Two processes on two virtual CPUs, flat out, %d rounds by the host's clock", b.repeat),
 		head: []string{"", "hits of open", "rounds with loss", "missing, worst round", "said, worst round"}}
-	for _, tool := range b.flatOut() {
+	for _, tool := range b.losslessTools() {
 		var worst loss
 		lossy := 0
 		for i := range b.repeat {
-			_, l, err := b.held("two", results, name(i), tool.name)
+			_, l, err := b.compareWithCount("two", results, name(i), tool.name)
 			if err != nil {
 				return nil, err
 			}
 			if l.lost() > 0 {
 				lossy++
 			}
-			worst.there, worst.missing, worst.said = l.there, max(worst.missing, l.missing), max(worst.said, l.said)
+			worst.happened, worst.missing, worst.reportedLost = l.happened, max(worst.missing, l.missing), max(worst.reportedLost, l.reportedLost)
 		}
-		t.add(tool.name, thousands(int64(worst.there)), fmt.Sprint(lossy), thousands(int64(worst.missing)), thousands(int64(worst.said)))
+		t.add(tool.name, thousands(int64(worst.happened)), fmt.Sprint(lossy), thousands(int64(worst.missing)), thousands(int64(worst.reportedLost)))
 		if tool.name == dtrecTool {
 			b.bars = append(b.bars, bar{what: "rounds with loss on two CPUs", value: float64(lossy)})
 		}
@@ -93,8 +93,8 @@ func opensOf(hits map[string]uint64) map[string]uint64 {
 	return map[string]uint64{"open_enter": hits["open_enter"], "open_exit": hits["open_exit"]}
 }
 
-// held compares a recording with the counted run of its part.
-func (b *bench) held(part string, results []result, name, tool string) (result, loss, error) {
+// compareWithCount compares a recording with the counted run of its part.
+func (b *bench) compareWithCount(part string, results []result, name, tool string) (result, loss, error) {
 	var there counts
 	for _, r := range results {
 		if r.Tool == counter {
@@ -104,7 +104,7 @@ func (b *bench) held(part string, results []result, name, tool string) (result, 
 			}
 		}
 	}
-	r, err := find(results, name, tool)
+	r, err := findResult(results, name, tool)
 	if err != nil {
 		return r, loss{}, err
 	}

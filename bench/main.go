@@ -44,10 +44,10 @@ func run(args []string) error {
 		case "iterate":
 			return iterate(args[1])
 		case "once":
-			return once(args[1:])
+			return runOnce(args[1:])
 		}
 	}
-	return host(args)
+	return runHost(args)
 }
 
 // bench holds the options of one run of the program on the host.
@@ -75,7 +75,7 @@ var parts = []benchPart{
 	{"read", (*bench).read},
 }
 
-func host(args []string) error {
+func runHost(args []string) error {
 	b := &bench{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&b.dtrec, "dtrec", "dtrec", "the `PROGRAM` measured, static")

@@ -23,7 +23,7 @@ import (
 type reader struct {
 	name    string
 	command []string
-	answers int             // highest exit status that is a result: 1 if something is refuted or differs; 2 for diff if too many events are lost to say
+	maxExit int             // highest exit status that is a result: 1 if something is refuted or differs; 2 for diff if too many events are lost to say
 	cpu     []time.Duration // CPU time of each round
 	peak    int64           // largest peak, KiB
 }
@@ -54,20 +54,20 @@ func iterate(path string) error {
 // captures returns the part that holds recordings on tmpfs, from an earlier run if there are any, and the
 // number of hits; otherwise it makes them.
 func (b *bench) captures(ctx context.Context) (part string, hits uint64, err error) {
-	list := []recording{b.second()}
+	list := []recording{b.secondRecording()}
 	for _, tool := range []string{counter, dtrecTool, traceCmd, perfZ} {
 		list = append(list, recording{Name: "tmpfs", Tool: tool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true})
 	}
-	results, part := b.recorded(list, "record"), "record"
+	results, part := b.earlierResults(list, "record"), "record"
 	if results == nil {
-		results, part = b.recorded(list, "read"), "read"
+		results, part = b.earlierResults(list, "read"), "read"
 	}
 	if results == nil {
 		if results, err = b.boot(ctx, part, "icount", 1, list); err != nil {
 			return part, 0, err
 		}
 	}
-	counted, err := find(results, "tmpfs", counter)
+	counted, err := findResult(results, "tmpfs", counter)
 	if err != nil {
 		return part, 0, err
 	}
@@ -75,15 +75,15 @@ func (b *bench) captures(ctx context.Context) (part string, hits uint64, err err
 	return part, there.total(), err
 }
 
-// recorded returns the results of a part if it has all these recordings, with the same number of rounds;
+// earlierResults returns the results of a part if it has all these recordings, with the same number of rounds;
 // otherwise nil.
-func (b *bench) recorded(list []recording, part string) []result {
+func (b *bench) earlierResults(list []recording, part string) []result {
 	results, err := b.results(part)
 	if err != nil {
 		return nil
 	}
 	for _, want := range list {
-		r, err := find(results, want.Name, want.Tool)
+		r, err := findResult(results, want.Name, want.Tool)
 		if err != nil || r.Rounds != want.Rounds {
 			return nil
 		}
@@ -97,11 +97,11 @@ func (b *bench) readers(part string) []*reader {
 	return []*reader{
 		{name: "dtrec: iterate", command: []string{b.self, "iterate", trace}},
 		{name: "dtrec info", command: []string{b.dtrec, "info", trace}},
-		{name: "dtrec check", answers: 1, command: []string{b.dtrec, "check", trace}},
+		{name: "dtrec check", maxExit: 1, command: []string{b.dtrec, "check", trace}},
 		{name: "dtrec report", command: []string{b.dtrec, "report", trace}},
 		{name: "dtrec summary", command: []string{b.dtrec, "summary", trace}},
 		{name: "dtrec top", command: []string{b.dtrec, "top", trace}},
-		{name: "dtrec diff", answers: 2, command: []string{b.dtrec, "diff", trace, file("second", dtrecTool)}},
+		{name: "dtrec diff", maxExit: 2, command: []string{b.dtrec, "diff", trace, file("second", dtrecTool)}},
 		{name: "dtrec replay", command: []string{b.dtrec, "replay", trace}},
 		{name: "dtrec replay json", command: []string{b.dtrec, "replay", "--format", "json", trace}},
 		{name: "perf script", command: []string{"perf", "script", "-i", file("tmpfs", perfZ)}},
@@ -119,7 +119,7 @@ func (b *bench) read(ctx context.Context) ([]*table, error) {
 	all := b.readers(part)
 	for range b.repeat {
 		for _, r := range all {
-			if err := r.once(ctx, b.self); err != nil {
+			if err := r.measureOnce(ctx, b.self); err != nil {
 				return nil, err
 			}
 		}
@@ -134,27 +134,27 @@ func (b *bench) read(ctx context.Context) ([]*table, error) {
 	return []*table{t}, nil
 }
 
-// used is what one run of a command used.
-type used struct {
+// usage is what one run of a command used.
+type usage struct {
 	CPU  time.Duration // user and system
 	Peak int64         // largest resident set, KiB
 	Exit int
 }
 
-// once runs a command through a process of its own, because a child's peak starts at that of the process that
+// measureOnce runs a command through a process of its own, because a child's peak starts at that of the process that
 // forked it, and this process may have held all the files of a guest.
-func (r *reader) once(ctx context.Context, self string) error {
+func (r *reader) measureOnce(ctx context.Context, self string) error {
 	cmd := exec.CommandContext(ctx, self, append([]string{"once"}, r.command...)...)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "PERF_CONFIG=/dev/null")
 	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("%v: %w", r.command, err)
 	}
-	var u used
+	var u usage
 	if err := json.Unmarshal(out, &u); err != nil {
 		return err
 	}
-	if u.Exit < 0 || u.Exit > r.answers {
+	if u.Exit < 0 || u.Exit > r.maxExit {
 		return fmt.Errorf("%v: exit status %d", r.command, u.Exit)
 	}
 	r.cpu = append(r.cpu, u.CPU)
@@ -162,14 +162,14 @@ func (r *reader) once(ctx context.Context, self string) error {
 	return nil
 }
 
-// once runs a command, discards its output, and prints what it used as JSON.
-func once(command []string) error {
+// runOnce runs a command, discards its output, and prints what it used as JSON.
+func runOnce(command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		return err
 	}
 	state := cmd.ProcessState
-	return json.NewEncoder(os.Stdout).Encode(used{state.UserTime() + state.SystemTime(),
+	return json.NewEncoder(os.Stdout).Encode(usage{state.UserTime() + state.SystemTime(),
 		state.SysUsage().(*syscall.Rusage).Maxrss, state.ExitCode()})
 }
 
@@ -184,7 +184,7 @@ func (b *bench) readBars(all []*reader, hits uint64) {
 		ns[r.name] = r.nanoseconds(hits)
 	}
 	faster := func(peer, what string, times float64) {
-		b.bars = append(b.bars, bar{what: fmt.Sprintf("%s over %s", peer, what), value: ns[peer] / ns[what], limit: times, least: true})
+		b.bars = append(b.bars, bar{what: fmt.Sprintf("%s over %s", peer, what), value: ns[peer] / ns[what], limit: times, isLowerBound: true})
 	}
 	faster("perf script", "dtrec: iterate", 35)
 	faster("perf script", "dtrec report", 13)

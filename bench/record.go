@@ -28,27 +28,27 @@ func (b *bench) recordings() (list []recording) {
 			list = append(list, recording{Name: p.name, Tool: t.name, Dir: p.dir, Rounds: b.rounds, Procs: 1, Bring: true})
 		}
 	}
-	return append(list, b.second())
+	return append(list, b.secondRecording())
 }
 
-func (b *bench) second() recording {
+func (b *bench) secondRecording() recording {
 	return recording{Name: "second", Tool: dtrecTool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true}
 }
 
-// measured is the cost of recording the work with one tool on one filesystem, in instructions except where
+// toolCost is the cost of recording the work with one tool on one filesystem, in instructions except where
 // noted.
-type measured struct {
-	tool      string
-	slowdown  float64
-	kernel    float64 // per hit, in the task that does the work
-	own       float64 // per hit, in the recorder's process
-	start     float64
-	end       float64
-	peak      float64 // MB
-	bytes     float64 // per hit
-	hits      uint64  // hits that happened
-	recorded  loss
-	atMostMem bool
+type toolCost struct {
+	tool       string
+	slowdown   float64
+	kernel     float64 // per hit, in the task that does the work
+	ownProcess float64 // per hit, in the recorder's process
+	start      float64
+	end        float64
+	peak       float64 // MB
+	bytes      float64 // per hit
+	hits       uint64  // hits that happened
+	loss       loss
+	atMostMem  bool
 }
 
 func (b *bench) record(ctx context.Context) ([]*table, error) {
@@ -57,9 +57,9 @@ func (b *bench) record(ctx context.Context) ([]*table, error) {
 		return nil, err
 	}
 	var tables []*table
-	cost := map[string]map[string]measured{} // by filesystem and tool
+	cost := map[string]map[string]toolCost{} // by filesystem and tool
 	for _, p := range places {
-		cost[p.name] = map[string]measured{}
+		cost[p.name] = map[string]toolCost{}
 		t := &table{title: fmt.Sprintf("Recording on %s, %s system calls, one virtual CPU", p.name, thousands(int64(b.rounds)*roundCalls)),
 			head: []string{"", "slowdown", "instructions a hit, kernel", "own process", "start, M", "end, M", "peak, MB", "bytes a hit", "lost"}}
 		for _, tool := range b.recorders() {
@@ -70,23 +70,23 @@ func (b *bench) record(ctx context.Context) ([]*table, error) {
 			}
 			cost[p.name][tool.name] = m
 			t.add(m.cells()...)
-			t.notes = append(t.notes, m.recorded.notes...)
+			t.notes = append(t.notes, m.loss.notes...)
 		}
-		reference, err := find(results, p.name, bare)
+		reference, err := findResult(results, p.name, bare)
 		if err != nil {
 			return tables, err
 		}
 		hits := cost[p.name][dtrecTool].hits
-		t.note("Without a recorder: %s instructions, %s a hit; %s hits of the %d probes.", thousands(span(reference)),
-			figure(float64(span(reference))/float64(hits)), thousands(int64(hits)), len(probes()))
+		t.note("Without a recorder: %s instructions, %s a hit; %s hits of the %d probes.", thousands(workTime(reference)),
+			figure(float64(workTime(reference))/float64(hits)), thousands(int64(hits)), len(probes()))
 		tables = append(tables, t)
 	}
 	b.recordBars(cost)
 	return tables, nil
 }
 
-// find returns the result of a recording; an error if it failed or was not made.
-func find(results []result, name, tool string) (result, error) {
+// findResult returns the result of a recording; an error if it failed or was not made.
+func findResult(results []result, name, tool string) (result, error) {
 	for _, r := range results {
 		if r.Name == name && r.Tool == tool {
 			if r.Failed != "" {
@@ -98,20 +98,20 @@ func find(results []result, name, tool string) (result, error) {
 	return result{}, fmt.Errorf("%s on %s was not recorded", tool, name)
 }
 
-// span returns how long the work took, in nanoseconds.
-func span(r result) int64 { return r.Work.End - r.Work.Begin }
+// workTime returns how long the work took, in nanoseconds.
+func workTime(r result) int64 { return r.Work.End - r.Work.Begin }
 
 // cost computes what a tool cost on one filesystem.
-func (b *bench) cost(results []result, name, tool string) (m measured, err error) {
-	alone, err := find(results, name, bare)
+func (b *bench) cost(results []result, name, tool string) (m toolCost, err error) {
+	alone, err := findResult(results, name, bare)
 	if err != nil {
 		return m, err
 	}
-	r, err := find(results, name, tool)
+	r, err := findResult(results, name, tool)
 	if err != nil {
 		return m, err
 	}
-	counted, err := find(results, name, counter)
+	counted, err := findResult(results, name, counter)
 	if err != nil {
 		return m, err
 	}
@@ -119,19 +119,19 @@ func (b *bench) cost(results []result, name, tool string) (m measured, err error
 	if err != nil {
 		return m, err
 	}
-	m = measured{tool: tool, hits: there.total(), slowdown: float64(span(r)) / float64(span(alone))}
+	m = toolCost{tool: tool, hits: there.total(), slowdown: float64(workTime(r)) / float64(workTime(alone))}
 	hits := float64(m.hits)
 	m.kernel = float64(r.Work.CPU-alone.Work.CPU) / hits
 	m.peak, m.atMostMem = float64(r.Peak)*1024/mega, r.AtMost
-	m.own, m.start, m.end, m.bytes = math.NaN(), math.NaN(), math.NaN(), math.NaN()
+	m.ownProcess, m.start, m.end, m.bytes = math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	if toolNamed(tool).ready != "" {
 		return m, nil
 	}
-	idle, err := find(results, "idle", tool)
+	idle, err := findResult(results, "idle", tool)
 	if err != nil {
 		return m, err
 	}
-	m.own = float64(r.ToolCPU-idle.ToolCPU) / hits
+	m.ownProcess = float64(r.ToolCPU-idle.ToolCPU) / hits
 	m.start = float64((idle.Work.Main-idle.Spawned)-(alone.Work.Main-alone.Spawned)) / mega
 	m.end = float64((r.Gone-r.Work.Done)-(alone.Gone-alone.Work.Done)) / mega
 	m.bytes = float64(r.Bytes) / hits
@@ -139,20 +139,20 @@ func (b *bench) cost(results []result, name, tool string) (m measured, err error
 	if err != nil {
 		return m, err
 	}
-	m.recorded = compare(tool, there, held, r.Missed)
+	m.loss = compare(tool, there, held, r.Missed)
 	return m, nil
 }
 
-func (m measured) cells() []string {
+func (m toolCost) cells() []string {
 	peak := figure(m.peak)
 	if m.atMostMem {
 		peak = "≤ " + peak
 	}
 	cells := []string{m.tool, fmt.Sprintf("%.2f", m.slowdown)}
-	for _, v := range []float64{m.kernel, m.own, m.start, m.end} {
+	for _, v := range []float64{m.kernel, m.ownProcess, m.start, m.end} {
 		cells = append(cells, number(v))
 	}
-	return append(cells, peak, number(m.bytes), m.recorded.String())
+	return append(cells, peak, number(m.bytes), m.loss.String())
 }
 
 // number formats a figure; empty for NaN.
@@ -165,10 +165,10 @@ func number(v float64) string {
 
 // recordBars compares dtrec, recording only the roles that the other tools record, with them on both
 // filesystems.
-func (b *bench) recordBars(cost map[string]map[string]measured) {
+func (b *bench) recordBars(cost map[string]map[string]toolCost) {
 	for _, p := range places {
 		c := cost[p.name]
-		hold := func(what string, limit float64, of func(measured) float64) {
+		hold := func(what string, limit float64, of func(toolCost) float64) {
 			b.bars = append(b.bars, bar{what: p.name + ": " + what, value: of(c[sameRoles]), byDefault: figure(of(c[dtrecTool])), limit: limit})
 		}
 		if c[sameRoles].hits == 0 || c[dtrecTool].hits == 0 {
@@ -180,17 +180,17 @@ func (b *bench) recordBars(cost map[string]map[string]measured) {
 			share float64
 		}{{traceCmd, 4}, {perfZ, 5}, {bpftraceTool, 5}} {
 			if theirs, ok := c[peer.tool]; ok {
-				hold("added cost over that of "+peer.tool, 1/peer.share, func(m measured) float64 { return (m.slowdown - 1) / (theirs.slowdown - 1) })
+				hold("added cost over that of "+peer.tool, 1/peer.share, func(m toolCost) float64 { return (m.slowdown - 1) / (theirs.slowdown - 1) })
 			}
 		}
 		if theirs, ok := c[perfZ]; ok {
-			hold("bytes over those of perf -z", 0.5, func(m measured) float64 { return m.bytes / theirs.bytes })
+			hold("bytes over those of perf -z", 0.5, func(m toolCost) float64 { return m.bytes / theirs.bytes })
 		}
-		hold("instructions a hit in dtrec's own process", 1000, func(m measured) float64 { return m.own })
-		hold("peak memory, MB", 48, func(m measured) float64 { return m.peak })
-		hold("lost", 0, func(m measured) float64 { return float64(m.recorded.lost()) })
-		hold("from start to attached, M instructions", 700, func(m measured) float64 { return m.start })
-		hold("from the command's end to dtrec's, M instructions", 300, func(m measured) float64 { return m.end })
+		hold("instructions a hit in dtrec's own process", 1000, func(m toolCost) float64 { return m.ownProcess })
+		hold("peak memory, MB", 48, func(m toolCost) float64 { return m.peak })
+		hold("lost", 0, func(m toolCost) float64 { return float64(m.loss.lost()) })
+		hold("from start to attached, M instructions", 700, func(m toolCost) float64 { return m.start })
+		hold("from the command's end to dtrec's, M instructions", 300, func(m toolCost) float64 { return m.end })
 	}
 	if none, ok := cost["ext4"][sameNoMatch]; ok {
 		b.bars = append(b.bars, bar{what: "ext4: slowdown where nothing matches", value: none.slowdown, byDefault: figure(cost["ext4"][dtrecNoMatch].slowdown), limit: 1.05})

@@ -66,11 +66,11 @@ type bar struct {
 	what         string
 	value, limit float64
 	byDefault    string // for recording: the value for dtrec with all its roles, where value is for the roles that the other tools record
-	least        bool
+	isLowerBound bool
 }
 
-func (b bar) held() bool {
-	if b.least {
+func (b bar) isMet() bool {
+	if b.isLowerBound {
 		return b.value >= b.limit
 	}
 	return b.value <= b.limit
@@ -80,10 +80,10 @@ func barTable(bars []bar) *table {
 	t := &table{title: "The bars of dtrec", head: []string{"bar", "measured", "all roles", "limit", ""}}
 	for _, b := range bars {
 		verdict, sign := "**missed**", "≤ "
-		if b.held() {
+		if b.isMet() {
 			verdict = "held"
 		}
-		if b.least {
+		if b.isLowerBound {
 			sign = "≥ "
 		}
 		t.add(b.what, figure(b.value), b.byDefault, sign+figure(b.limit), verdict)

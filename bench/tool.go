@@ -92,8 +92,8 @@ func (b *bench) recorders() (list []tool) {
 	return list
 }
 
-// flatOut returns the tools that are expected to lose nothing.
-func (b *bench) flatOut() (list []tool) {
+// losslessTools returns the tools that are expected to lose nothing.
+func (b *bench) losslessTools() (list []tool) {
 	return slices.DeleteFunc(b.recorders(), func(t tool) bool { return t.ready != "" || t.name == perfPlain || t.name == sameRoles })
 }
 

@@ -80,9 +80,9 @@ func work(plan string) error {
 		return err
 	}
 	if p.Procs > 1 {
-		err = p.both(&r)
+		err = p.runProcesses(&r)
 	} else {
-		err = p.loop(&r)
+		err = p.runRounds(&r)
 	}
 	if err != nil || p.Report == "" {
 		return err
@@ -92,7 +92,7 @@ func work(plan string) error {
 	return writeJSON(p.Report, r)
 }
 
-func (p workPlan) loop(r *workReport) error {
+func (p workPlan) runRounds(r *workReport) error {
 	runtime.LockOSThread()
 	existing, missing, fresh := newName(p.Dir, 'e'), newName(p.Dir, 'm'), newName(p.Dir, 'f')
 	buffer := make([]byte, fileSize)
@@ -123,8 +123,8 @@ func (p workPlan) loop(r *workReport) error {
 	return nil
 }
 
-// both does the work in several processes at once, each on its own CPU.
-func (p workPlan) both(r *workReport) error {
+// runProcesses does the work in several processes at once, each on its own CPU.
+func (p workPlan) runProcesses(r *workReport) error {
 	r.Begin = now(unix.CLOCK_MONOTONIC)
 	var started []*exec.Cmd
 	for i := range p.Procs {
