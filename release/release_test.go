@@ -104,7 +104,7 @@ func TestArchiveSaysNothingOfItsMaker(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if s.settle(); s.err != nil {
+		if s.setTimes(); s.err != nil {
 			t.Fatal(s.err)
 		}
 		text, err := archiveOf(s.dir, "dtrec-1.2.3", s.date)

@@ -29,7 +29,7 @@ type stage struct {
 
 // fill builds the program and adds everything else.
 func (s *stage) fill() error {
-	for _, step := range []func(){s.build, s.manual, s.completions, s.documents, s.licences, s.settle} {
+	for _, step := range []func(){s.build, s.manual, s.completions, s.documents, s.licences, s.setTimes} {
 		if step(); s.err != nil {
 			break
 		}
@@ -37,7 +37,7 @@ func (s *stage) fill() error {
 	return s.err
 }
 
-func (s *stage) fail(err error) {
+func (s *stage) setErr(err error) {
 	if s.err == nil {
 		s.err = err
 	}
@@ -46,7 +46,7 @@ func (s *stage) fail(err error) {
 // write writes a file of the stage.
 func (s *stage) write(to string, text []byte) {
 	to = filepath.Join(s.dir, to)
-	s.fail(os.MkdirAll(filepath.Dir(to), 0o755))
+	s.setErr(os.MkdirAll(filepath.Dir(to), 0o755))
 	if s.err == nil {
 		s.err = os.WriteFile(to, text, 0o644)
 	}
@@ -55,17 +55,17 @@ func (s *stage) write(to string, text []byte) {
 // copy copies a file into the stage; a directory is skipped.
 func (s *stage) copy(from, to string) {
 	info, err := os.Stat(from)
-	if s.fail(err); s.err != nil || info.IsDir() {
+	if s.setErr(err); s.err != nil || info.IsDir() {
 		return
 	}
 	text, err := os.ReadFile(from)
-	s.fail(err)
+	s.setErr(err)
 	s.write(to, text)
 }
 
 func (s *stage) glob(pattern string) []string {
 	files, err := filepath.Glob(pattern)
-	s.fail(err)
+	s.setErr(err)
 	return files
 }
 
@@ -73,9 +73,9 @@ func (s *stage) glob(pattern string) []string {
 func (s *stage) build() {
 	program := filepath.Join(s.dir, "bin/dtrec")
 	cmd := exec.Command("go", "build", "-trimpath", "-pgo=dtrec.pgo", "-buildvcs=true", "-ldflags=-s -w", "-o", program, ".")
-	cmd.Env = append(os.Environ(), s.platform()...)
+	cmd.Env = append(os.Environ(), s.buildEnv()...)
 	if _, err := output(cmd); err != nil {
-		s.fail(err)
+		s.setErr(err)
 		return
 	}
 	info, err := output(exec.Command("go", "version", "-m", program))
@@ -85,27 +85,27 @@ func (s *stage) build() {
 			return
 		}
 	}
-	s.fail(cmp.Or(err, errors.New("go found no version for what it built: release from a clone, not from a worktree")))
+	s.setErr(cmp.Or(err, errors.New("go found no version for what it built: release from a clone, not from a worktree")))
 }
 
-// platform returns the environment for go commands that build for the stage's architecture. It overrides the
+// buildEnv returns the environment for go commands that build for the stage's architecture. It overrides the
 // builder's own settings.
-func (s *stage) platform() []string {
+func (s *stage) buildEnv() []string {
 	return []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + s.arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0"}
 }
 
 // manual writes a manual page for each command, compressed as distributions do.
 func (s *stage) manual() {
 	plain, err := os.MkdirTemp("", "dtrec-man-")
-	s.fail(err)
+	s.setErr(err)
 	defer os.RemoveAll(plain)
 	root := cli.Command()
 	root.DisableAutoGenTag = true
 	header := &doc.GenManHeader{Section: "1", Date: &s.date, Source: "dtrec " + s.version, Manual: "dtrec"}
-	s.fail(doc.GenManTree(root, header, plain))
+	s.setErr(doc.GenManTree(root, header, plain))
 	for _, page := range s.glob(filepath.Join(plain, "*.1")) {
 		text, err := os.ReadFile(page)
-		s.fail(err)
+		s.setErr(err)
 		s.write(filepath.Join("man", filepath.Base(page)+".gz"), compress(text))
 	}
 }
@@ -122,7 +122,7 @@ func compress(text []byte) []byte {
 func (s *stage) completions() {
 	var bash, zsh, fish bytes.Buffer
 	root := cli.Command()
-	s.fail(errors.Join(root.GenBashCompletionV2(&bash, true), root.GenZshCompletion(&zsh), root.GenFishCompletion(&fish, true)))
+	s.setErr(errors.Join(root.GenBashCompletionV2(&bash, true), root.GenZshCompletion(&zsh), root.GenFishCompletion(&fish, true)))
 	s.write("completions/dtrec.bash", bash.Bytes())
 	s.write("completions/_dtrec", zsh.Bytes())
 	s.write("completions/dtrec.fish", fish.Bytes())
@@ -144,9 +144,9 @@ func (s *stage) documents() {
 // licences copies the licences of the modules linked into the program, which require that.
 func (s *stage) licences() {
 	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", ".")
-	list.Env = append(os.Environ(), s.platform()...)
+	list.Env = append(os.Environ(), s.buildEnv()...)
 	text, err := output(list)
-	s.fail(err)
+	s.setErr(err)
 	done := map[string]bool{}
 	for line := range strings.Lines(text) {
 		module, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
@@ -162,9 +162,9 @@ func (s *stage) licences() {
 	}
 }
 
-// settle gives everything in the stage the time of the commit and standard modes, whatever the umask is.
-func (s *stage) settle() {
-	s.fail(filepath.WalkDir(s.dir, func(name string, entry fs.DirEntry, err error) error {
+// setTimes gives everything in the stage the time of the commit and standard modes, whatever the umask is.
+func (s *stage) setTimes() {
+	s.setErr(filepath.WalkDir(s.dir, func(name string, entry fs.DirEntry, err error) error {
 		mode := fs.FileMode(0o644)
 		if err == nil && entry.IsDir() || filepath.Dir(name) == filepath.Join(s.dir, "bin") {
 			mode = 0o755
