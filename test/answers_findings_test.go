@@ -13,14 +13,14 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// many counts calls by a key, and keeps the id of the first call for each key.
-type many map[string]*struct {
+// callCounts counts calls by a key, and keeps the id of the first call for each key.
+type callCounts map[string]*struct {
 	n, first uint64
 	search   uint64 // those of n that belong to a search for libraries
 	dirs     []string
 }
 
-func (m many) add(key string, call uint64) *[]string {
+func (m callCounts) add(key string, call uint64) *[]string {
 	if m[key] == nil {
 		m[key] = &struct {
 			n, first uint64
@@ -32,8 +32,8 @@ func (m many) add(key string, call uint64) *[]string {
 	return &m[key].dirs
 }
 
-// of is add for a call that may belong to a search for libraries.
-func (m many) of(search bool, key string, call uint64) *[]string {
+// addCall is add for a call that may belong to a search for libraries.
+func (m callCounts) addCall(search bool, key string, call uint64) *[]string {
 	dirs := m.add(key, call)
 	if search {
 		m[key].search++
@@ -41,16 +41,16 @@ func (m many) of(search bool, key string, call uint64) *[]string {
 	return dirs
 }
 
-// stands returns how often a key occurred, without the calls of a library search that a sentence is
+// outsideSearch returns how often a key occurred, without the calls of a library search that a sentence is
 // about already.
-func (s *stands) stands(m many, key string) uint64 {
+func (s *findingCounts) outsideSearch(m callCounts, key string) uint64 {
 	if s.searched {
 		return m[key].n - m[key].search
 	}
 	return m[key].n
 }
 
-func (m many) counts() map[string]uint64 {
+func (m callCounts) counts() map[string]uint64 {
 	out := map[string]uint64{}
 	for key, x := range m {
 		out[key] = x.n
@@ -58,32 +58,32 @@ func (m many) counts() map[string]uint64 {
 	return out
 }
 
-func (m many) mostFirst() []string {
+func (m callCounts) mostFirst() []string {
 	return slices.SortedFunc(maps.Keys(m), func(a, b string) int { return cmp.Or(cmp.Compare(m[b].n, m[a].n), cmp.Compare(a, b)) })
 }
 
-// stands holds what this test counts for the rules of docs/answers.md.
-type stands struct {
-	failing, missing, made, madeIn, left many
+// findingCounts holds what this test counts for the rules of docs/answers.md.
+type findingCounts struct {
+	failing, missing, made, madeIn, left callCounts
 	search                               search
 	searched                             bool                 // a sentence is about the library search
-	named                                []string             // paths and names that sentences are about
-	led                                  map[string][2]string // by absolute path: where it led first, and where it led later
-	ledAt                                map[string][2]uint64
-	order                                []string // paths that led elsewhere later
+	mentioned                            []string             // paths and names that sentences are about
+	targets                              map[string][2]string // by absolute path: where it led first, and where it led later
+	targetCalls                          map[string][2]uint64
+	changedTargets                       []string // paths that led elsewhere later
 	restarted, firstRestart              uint64
 	slowest, inner                       *use            // the slowest call, and the last that failed within another
-	there                                []string        // three for each finding: its path, what is missing, and the sentence
-	fell                                 map[uint32]*use // by process: the last call that failed, without library searches
-	errno                                map[uint32]string
-	ends                                 []string // sentences about processes that failed
+	presentFiles                         []string        // three for each finding: its path, what is missing, and the sentence
+	lastFailed                           map[uint32]*use // by process: the last call that failed, without library searches
+	lastErrno                            map[uint32]string
+	exitSentences                        []string // sentences about processes that failed
 }
 
-func newStands() stands {
-	return stands{made: many{}, madeIn: many{}, failing: many{}, missing: many{}, left: many{}, search: search{names: many{}, dirs: many{}, last: map[uint32]string{}}, led: map[string][2]string{}, ledAt: map[string][2]uint64{}, fell: map[uint32]*use{}, errno: map[uint32]string{}}
+func newFindingCounts() findingCounts {
+	return findingCounts{made: callCounts{}, madeIn: callCounts{}, failing: callCounts{}, missing: callCounts{}, left: callCounts{}, search: search{names: callCounts{}, dirs: callCounts{}, last: map[uint32]string{}}, targets: map[string][2]string{}, targetCalls: map[string][2]uint64{}, lastFailed: map[uint32]*use{}, lastErrno: map[uint32]string{}}
 }
 
-func (s *stands) ended(u *use, e *spoken, p *places) {
+func (s *findingCounts) callEnded(u *use, e *replayEvent, p *dentryPaths) {
 	if u.restarts > 0 {
 		if s.restarted++; s.firstRestart == 0 {
 			s.firstRestart = u.ID
@@ -94,7 +94,7 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 		s.slowest = u
 	}
 	if in := s.inner; e.Errno == "ENOENT" && in != nil && in.outer == u.ID && u.resolved != "" {
-		s.there = append(s.there, path, in.path(), fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", path, u.program, u.ID, in.path(), in.ID))
+		s.presentFiles = append(s.presentFiles, path, in.path(), fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", path, u.program, u.ID, in.path(), in.ID))
 	}
 	if e.Errno != "" && u.outer != 0 {
 		s.inner = u
@@ -105,40 +105,40 @@ func (s *stands) ended(u *use, e *spoken, p *places) {
 			as = " itself"
 		}
 		if name := u.resolved[strings.LastIndex(u.resolved, "/")+1:]; !unnamed.MatchString(name) || strings.HasSuffix(path, "/"+name) {
-			s.leads(path+as, u.resolved, u.ID)
+			s.addTarget(path+as, u.resolved, u.ID)
 		}
 	}
 	dir := s.search.last[u.TID]
 	delete(s.search.last, u.TID)
-	search := e.Errno == "ENOENT" && s.search.takes(u, path, dir)
+	search := e.Errno == "ENOENT" && s.search.addCall(u, path, dir)
 	for _, x := range u.parts {
 		if x.made {
-			at := within(p.path(x.parent), x.name)
-			s.made.of(search, at, u.ID)
-			s.madeIn.of(search, above(at), u.ID)
+			at := joinPath(p.path(x.parent), x.name)
+			s.made.addCall(search, at, u.ID)
+			s.madeIn.addCall(search, parentDir(at), u.ID)
 		}
 	}
 	if e.Errno != "" {
-		if s.failing.of(search, e.Errno+" "+path, u.ID); !search {
-			s.fell[u.PID], s.errno[u.PID] = u, e.Errno
+		if s.failing.addCall(search, e.Errno+" "+path, u.ID); !search {
+			s.lastFailed[u.PID], s.lastErrno[u.PID] = u, e.Errno
 		}
 	}
 	if n := len(u.parts); n > 0 && e.Errno == "ENOENT" {
 		last := u.parts[n-1]
-		dirs, dir := s.missing.of(search, last.name, u.ID), p.path(last.parent)
+		dirs, dir := s.missing.addCall(search, last.name, u.ID), p.path(last.parent)
 		if !slices.Contains(*dirs, dir) {
 			*dirs = append(*dirs, dir)
 		}
 	}
 }
 
-// exits handles the exit of a process.
-func (s *stands) exits(e *spoken) {
-	if u := s.fell[e.PID]; u != nil && e.Status != 0 {
-		s.ends = append(s.ends, fmt.Sprintf("%s/%d ended at #%d, %s; the last of its calls that failed: %s of %s, %s, #%d", u.program, e.PID, e.ID, schema.WaitStatus(e.Status),
-			operationOf[u.Role], strings.ReplaceAll(u.path(), "\r", `\r`), s.errno[e.PID], u.ID))
+// processExited handles the exit of a process.
+func (s *findingCounts) processExited(e *replayEvent) {
+	if u := s.lastFailed[e.PID]; u != nil && e.Status != 0 {
+		s.exitSentences = append(s.exitSentences, fmt.Sprintf("%s/%d ended at #%d, %s; the last of its calls that failed: %s of %s, %s, #%d", u.program, e.PID, e.ID, schema.WaitStatus(e.Status),
+			operationOf[u.Role], strings.ReplaceAll(u.path(), "\r", `\r`), s.lastErrno[e.PID], u.ID))
 	}
-	delete(s.fell, e.PID)
+	delete(s.lastFailed, e.PID)
 }
 
 // unnamed matches the name of a file made with O_TMPFILE.
@@ -147,15 +147,15 @@ var unnamed = regexp.MustCompile(`^#[0-9]+$`)
 // search counts calls that look for a library which is missing, and the stats of directories that a
 // loader makes afterwards.
 type search struct {
-	names, dirs         many
+	names, dirs         callCounts
 	last                map[uint32]string // by thread: the directory that its last call searched
 	stats, asked, first uint64
 }
 
 var library = regexp.MustCompile(`^([^/]*/)*[^/]*\.so(\.[0-9][^/]*)?/*$`)
 
-// takes counts a call that failed with ENOENT and reports true if it belongs to the search.
-func (x *search) takes(u *use, path, before string) bool {
+// addCall counts a call that failed with ENOENT and reports true if it belongs to the search.
+func (x *search) addCall(u *use, path, before string) bool {
 	op := operationOf[u.Role]
 	if op != "open" && op != "stat" && op != "access" {
 		return false
@@ -189,8 +189,8 @@ func (x *search) takes(u *use, path, before string) bool {
 	return true
 }
 
-// searches makes the sentence about the search, if it has at least 5 lookups.
-func (s *stands) searches(failed, made uint64, say sayer) {
+// searchSentence makes the sentence about the search, if it has at least 5 lookups.
+func (s *findingCounts) searchSentence(failed, made uint64, say sayer) {
 	x, n := &s.search, uint64(0)
 	for _, name := range x.names {
 		n += name.n
@@ -220,26 +220,26 @@ func (s *stands) searches(failed, made uint64, say sayer) {
 	say("library search", most, "%s", what)
 }
 
-// said reports whether a sentence is about a path, an end of it, or its last component.
-func (s *stands) said(path string) bool {
-	return slices.ContainsFunc(s.named, func(n string) bool { return n != "" && (path == n || strings.HasSuffix(path, "/"+n)) })
+// hasSentence reports whether a sentence is about a path, an end of it, or its last component.
+func (s *findingCounts) hasSentence(path string) bool {
+	return slices.ContainsFunc(s.mentioned, func(n string) bool { return n != "" && (path == n || strings.HasSuffix(path, "/"+n)) })
 }
 
-// saidName reports whether a sentence is about a name, or about a path that ends in it.
-func (s *stands) saidName(name string) bool {
-	return slices.ContainsFunc(s.named, func(n string) bool { n = strings.TrimRight(n, "/"); return n[strings.LastIndex(n, "/")+1:] == name })
+// hasNameSentence reports whether a sentence is about a name, or about a path that ends in it.
+func (s *findingCounts) hasNameSentence(name string) bool {
+	return slices.ContainsFunc(s.mentioned, func(n string) bool { n = strings.TrimRight(n, "/"); return n[strings.LastIndex(n, "/")+1:] == name })
 }
 
-func (s *stands) leads(path, to string, call uint64) {
-	led, at := s.led[path], s.ledAt[path]
+func (s *findingCounts) addTarget(path, to string, call uint64) {
+	led, at := s.targets[path], s.targetCalls[path]
 	switch {
 	case at[0] == 0:
 		led[0], at[0] = to, call
 	case at[1] == 0 && led[0] != to:
 		led[1], at[1] = to, call
-		s.order = append(s.order, path)
+		s.changedTargets = append(s.changedTargets, path)
 	}
-	s.led[path], s.ledAt[path] = led, at
+	s.targets[path], s.targetCalls[path] = led, at
 }
 
 func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100/float64(of)) }
@@ -247,12 +247,12 @@ func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100
 // sayer adds a sentence of a rule. About is the path or name that later rules then skip, or "".
 type sayer func(rule, about, format string, args ...any)
 
-// failures makes the sentences about paths that account for many of the failures.
-func (s *stands) failures(failed uint64, say sayer) {
+// failureSentences makes the sentences about paths that account for many of the failures.
+func (s *findingCounts) failureSentences(failed uint64, say sayer) {
 	for _, key := range s.failing.mostFirst() {
 		errno, path, _ := strings.Cut(key, " ")
-		x, beside := s.failing[key], s.stands(s.failing, key)
-		if beside >= 5 && beside*10 >= failed && path != "" && !s.said(path) {
+		x, beside := s.failing[key], s.outsideSearch(s.failing, key)
+		if beside >= 5 && beside*10 >= failed && path != "" && !s.hasSentence(path) {
 			asked := ""
 			if a := s.made[path]; a != nil && a.n >= 3 && strings.HasPrefix(path, "/") {
 				asked = fmt.Sprintf("; a filesystem was asked for it %d times", a.n)
@@ -262,8 +262,8 @@ func (s *stands) failures(failed uint64, say sayer) {
 	}
 }
 
-// endings makes the sentences about names that many failing paths end in.
-func (s *stands) endings(failed uint64, say sayer) {
+// endingSentences makes the sentences about names that many failing paths end in.
+func (s *findingCounts) endingSentences(failed uint64, say sayer) {
 	type ending struct{ n, paths, first, most, beside uint64 }
 	ends := map[string]ending{}
 	for key, x := range s.failing {
@@ -274,25 +274,25 @@ func (s *stands) endings(failed uint64, say sayer) {
 			if e.first == 0 || x.first < e.first {
 				e.first = x.first
 			}
-			ends[name] = ending{e.n + x.n, e.paths + 1, e.first, max(e.most, x.n), e.beside + s.stands(s.failing, key)}
+			ends[name] = ending{e.n + x.n, e.paths + 1, e.first, max(e.most, x.n), e.beside + s.outsideSearch(s.failing, key)}
 		}
 	}
 	for _, name := range slices.SortedFunc(maps.Keys(ends), func(a, b string) int { return cmp.Or(cmp.Compare(ends[b].n, ends[a].n), cmp.Compare(a, b)) }) {
-		if e := ends[name]; name != "" && e.most*2 < e.n && e.beside >= 5 && e.beside*10 >= failed && !s.saidName(name) {
+		if e := ends[name]; name != "" && e.most*2 < e.n && e.beside >= 5 && e.beside*10 >= failed && !s.hasNameSentence(name) {
 			say("missing file", name, "%d of %d failures (%s) are ENOENT of %d paths that end in %s, first at #%d", e.n, failed, percent(e.n, failed), e.paths, name, e.first)
 		}
 	}
 }
 
-// ofEach reports whether a path leads elsewhere for each process.
-func ofEach(path string) bool {
+// isPerProcess reports whether a path leads elsewhere for each process.
+func isPerProcess(path string) bool {
 	return strings.HasPrefix(path, "/proc/self/") || strings.HasPrefix(path, "/proc/thread-self/") || strings.HasPrefix(path, "/dev/fd/")
 }
 
-// names makes the sentences about names that are missing in many directories.
-func (s *stands) names(say sayer) {
+// nameSentences makes the sentences about names that are missing in many directories.
+func (s *findingCounts) nameSentences(say sayer) {
 	for _, name := range s.missing.mostFirst() {
-		if x := s.missing[name]; s.stands(s.missing, name) >= 5 && len(x.dirs) >= 3 && !s.saidName(name) {
+		if x := s.missing[name]; s.outsideSearch(s.missing, name) >= 5 && len(x.dirs) >= 3 && !s.hasNameSentence(name) {
 			dirs := fmt.Sprint(len(x.dirs), " directories")
 			if len(x.dirs) >= 8 {
 				dirs = "8 directories or more"
@@ -302,35 +302,35 @@ func (s *stands) names(say sayer) {
 	}
 }
 
-// asks makes the sentences about what filesystems were asked for; made is the number of dentries
+// askSentences makes the sentences about what filesystems were asked for; made is the number of dentries
 // allocated by walks.
-func (s *stands) asks(made uint64, say sayer) {
+func (s *findingCounts) askSentences(made uint64, say sayer) {
 	for _, path := range s.made.mostFirst() {
-		if x := s.made[path]; s.stands(s.made, path) >= 3 && strings.HasPrefix(path, "/") && !s.said(path) {
+		if x := s.made[path]; s.outsideSearch(s.made, path) >= 3 && strings.HasPrefix(path, "/") && !s.hasSentence(path) {
 			say("asked again", path, "a filesystem was asked for %s %d times, first at #%d", path, x.n, x.first)
 		}
 	}
 	for _, dir := range s.madeIn.mostFirst() {
 		x := s.madeIn[dir]
-		own, told := s.stands(s.madeIn, dir), uint64(0)
+		own, mentioned := s.outsideSearch(s.madeIn, dir), uint64(0)
 		for path, a := range s.made {
-			if above(path) == dir && s.said(path) {
-				told += a.n
+			if parentDir(path) == dir && s.hasSentence(path) {
+				mentioned += a.n
 			}
 		}
-		if own -= min(own, told); own >= 20 && own*5 >= made && strings.HasPrefix(dir, "/") {
+		if own -= min(own, mentioned); own >= 20 && own*5 >= made && strings.HasPrefix(dir, "/") {
 			say("missed directory", "", "%d of %d dentries (%s) allocated by walks are for names in %s, first at #%d", x.n, made, percent(x.n, made), dir, x.first)
 		}
 	}
 }
 
 // sentences returns the sentences by rule, at most two of each.
-func (r *reckoned) sentences() map[string][]string {
+func (r *computedSummary) sentences() map[string][]string {
 	out := make(map[string][]string)
-	s := &r.stands
+	s := &r.findings
 	say := func(rule, about, format string, args ...any) {
 		if len(out[rule]) < 2 {
-			s.named = append(s.named, about)
+			s.mentioned = append(s.mentioned, about)
 			out[rule] = append(out[rule], fmt.Sprintf(format, args...))
 		}
 	}
@@ -338,30 +338,30 @@ func (r *reckoned) sentences() map[string][]string {
 	for _, x := range s.madeIn {
 		made += x.n
 	}
-	for i := 0; i < len(s.there); i += 3 {
-		say("file that is there", s.there[i], "%s", s.there[i+2])
-		s.named = append(s.named, s.there[i+1])
+	for i := 0; i < len(s.presentFiles); i += 3 {
+		say("file that is there", s.presentFiles[i], "%s", s.presentFiles[i+2])
+		s.mentioned = append(s.mentioned, s.presentFiles[i+1])
 	}
-	for _, end := range s.ends {
+	for _, end := range s.exitSentences {
 		say("failed process", "", "%s", end)
 	}
-	s.searches(r.failed, made, say)
-	s.endings(r.failed, say)
-	s.failures(r.failed, say)
-	s.names(say)
+	s.searchSentence(r.failed, made, say)
+	s.endingSentences(r.failed, say)
+	s.failureSentences(r.failed, say)
+	s.nameSentences(say)
 	if u := s.slowest; u != nil && r.total.Calls >= 10 && u.took*10 >= r.total.Took {
 		say("slow call", "", "%s of %s by %s took ", operationOf[u.Role], u.path(), u.program)
 	}
-	s.asks(made, say)
+	s.askSentences(made, say)
 	for _, dir := range s.left.mostFirst() {
 		if x := s.left[dir]; r.left > 0 && x.n >= 10 && x.n*5 >= r.left && strings.HasPrefix(dir, "/") {
 			say("negatives left", "", "%d of %d dentries (%s) left without inode are in %s", x.n, r.left, percent(x.n, r.left), dir)
 		}
 	}
-	slices.SortFunc(s.order, func(a, b string) int { return int(s.ledAt[a][0]) - int(s.ledAt[b][0]) })
-	for _, path := range slices.DeleteFunc(s.order, ofEach) {
+	slices.SortFunc(s.changedTargets, func(a, b string) int { return int(s.targetCalls[a][0]) - int(s.targetCalls[b][0]) })
+	for _, path := range slices.DeleteFunc(s.changedTargets, isPerProcess) {
 		plain := strings.TrimSuffix(strings.TrimSuffix(path, " followed"), " itself")
-		say("other target", "", "%s led to %s at #%d, and to %s at #%d", plain, s.led[path][0], s.ledAt[path][0], s.led[path][1], s.ledAt[path][1])
+		say("other target", "", "%s led to %s at #%d, and to %s at #%d", plain, s.targets[path][0], s.targetCalls[path][0], s.targets[path][1], s.targetCalls[path][1])
 	}
 	if s.restarted > 0 {
 		say("restart", "", "%d walk", s.restarted)

@@ -4,24 +4,24 @@ package test
 
 import "slices"
 
-// empties tracks the negative dentries by address: those inserted without an inode, and those left by a
+// negativeDentries tracks the negative dentries by address: those inserted without an inode, and those left by a
 // d_delete.
-type empties struct {
-	at    map[string]*empty
-	doing map[string]map[uint32]bool // by role: the threads inside a call of it
+type negativeDentries struct {
+	at     map[string]*negativeDentry
+	inside map[string]map[uint32]bool // by role: the threads inside a call of it
 }
 
-type empty struct {
+type negativeDentry struct {
 	call uint64
 	dir  string
 }
 
-func newEmpties() empties {
-	return empties{map[string]*empty{}, map[string]map[uint32]bool{"unlink": {}, "rmdir": {}, "move": {}}}
+func newNegativeDentries() negativeDentries {
+	return negativeDentries{map[string]*negativeDentry{}, map[string]map[uint32]bool{"unlink": {}, "rmdir": {}, "move": {}}}
 }
 
-func (s *empties) event(r *reckoner, e *spoken) {
-	if in := s.doing[e.Role]; in != nil {
+func (s *negativeDentries) event(r *summaryBuilder, e *replayEvent) {
+	if in := s.inside[e.Role]; in != nil {
 		in[e.TID] = e.Phase == "enter"
 	}
 	if e.Dentry == nil {
@@ -36,12 +36,12 @@ func (s *empties) event(r *reckoner, e *spoken) {
 			r.made--
 			r.births["lookup"]--
 		}
-	case e.Role == "insert" && none && !s.doing["move"][e.TID]:
+	case e.Role == "insert" && none && !s.inside["move"][e.TID]:
 		s.begin(r, e, "lookup")
 	case e.Role == "delete" && e.Phase == "exit" && none && !slices.Contains(e.Facts, "unhashed"):
 		birth := "delete"
 		for _, role := range []string{"rmdir", "unlink"} {
-			if s.doing[role][e.TID] {
+			if s.inside[role][e.TID] {
 				birth = role
 			}
 		}
@@ -49,18 +49,18 @@ func (s *empties) event(r *reckoner, e *spoken) {
 	}
 }
 
-func (s *empties) begin(r *reckoner, e *spoken, birth string) {
+func (s *negativeDentries) begin(r *summaryBuilder, e *replayEvent, birth string) {
 	if s.at[*e.Dentry] == nil {
-		s.at[*e.Dentry] = &empty{r.around[e.ID], r.places.path(e.Parent)}
+		s.at[*e.Dentry] = &negativeDentry{r.around[e.ID], r.places.path(e.Parent)}
 		r.made++
 		r.births[birth]++
 	}
 }
 
 // end counts the negative dentries that are left at the end.
-func (s *empties) end(r *reckoner) {
+func (s *negativeDentries) end(r *summaryBuilder) {
 	r.left = uint64(len(s.at))
 	for _, x := range s.at {
-		r.stands.left.add(x.dir, 0)
+		r.findings.left.add(x.dir, 0)
 	}
 }

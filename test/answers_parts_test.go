@@ -15,13 +15,13 @@ type part struct {
 	offset             uint64
 	made               bool // a dentry was allocated for it
 	dentry             string
-	empty              bool // the dentry was negative
+	negative           bool // the dentry was negative
 	mountable          bool
 }
 
-// lies returns the path of the use that contains a name, and the offset in bytes. If two paths are in
+// pathContaining returns the path of the use that contains a name, and the offset in bytes. If two paths are in
 // one place it is the later one.
-func (u *use) lies(addr string) (route int, offset uint64) {
+func (u *use) pathContaining(addr string) (route int, offset uint64) {
 	at, err := strconv.ParseUint(addr, 0, 64)
 	for i, p := range slices.Backward(u.paths) {
 		from, bad := strconv.ParseUint(p.NameAddr, 0, 64)
@@ -32,16 +32,16 @@ func (u *use) lies(addr string) (route int, offset uint64) {
 	return -1, 0
 }
 
-// ask adds a lookup or an alloc to the parts of its path. A name at or before the last one looked up,
+// addLookup adds a lookup or an alloc to the parts of its path. A name at or before the last one looked up,
 // or a second __d_lookup of the same name alone, shows that the walk has started over.
-func (u *use) ask(r *reckoner, e *spoken) {
-	route, offset := u.lies(e.NameAddr)
+func (u *use) addLookup(r *summaryBuilder, e *replayEvent) {
+	route, offset := u.pathContaining(e.NameAddr)
 	last := u.last(route)
 	if e.Role == "alloc" && (last == nil || last.addr != e.NameAddr) && route < 0 {
 		return // made by a filesystem for itself
 	}
 	again := last != nil && last.addr == e.NameAddr && last.name == e.Name
-	if again && (e.Role != "lookup_chain" || u.within != 0 || last.made) {
+	if again && (e.Role != "lookup_chain" || u.lookupID != 0 || last.made) {
 		last.made = last.made || e.Role == "alloc"
 		if last.parent == "" {
 			last.parent = e.Parent
@@ -72,24 +72,24 @@ func (u *use) last(route int) *part {
 	return nil
 }
 
-// answered records what a lookup or an alloc returned.
-func (u *use) answered(e *spoken) {
+// setResult records what a lookup or an alloc returned.
+func (u *use) setResult(e *replayEvent) {
 	for i := len(u.parts) - 1; i >= 0; i-- {
 		p := &u.parts[i]
 		if e.Dentry != nil && e.Name == p.name && (e.Role != "insert" || p.dentry == *e.Dentry) {
-			p.dentry, p.empty, p.mountable = *e.Dentry, e.Inode == nil, slices.Contains(e.Facts, "mountpoint")
+			p.dentry, p.negative, p.mountable = *e.Dentry, e.Inode == nil, slices.Contains(e.Facts, "mountpoint")
 			return
 		}
 	}
 }
 
-// places tracks by address where dentries are.
-type places struct {
+// dentryPaths tracks by address where dentries are.
+type dentryPaths struct {
 	name, up, mount map[string]string
 	root            map[string]bool
 }
 
-func (p *places) see(e *spoken) {
+func (p *dentryPaths) update(e *replayEvent) {
 	if e.Dentry == nil {
 		return
 	}
@@ -101,8 +101,8 @@ func (p *places) see(e *spoken) {
 	p.name[d], p.up[d] = e.Name, e.Parent
 }
 
-// arrives records that a walk ended at the root of what is mounted on its last part.
-func (p *places) arrives(u *use, e *spoken) {
+// noteMount records that a walk ended at the root of what is mounted on its last part.
+func (p *dentryPaths) noteMount(u *use, e *replayEvent) {
 	if n := len(u.parts); n > 0 && e.Dentry != nil && e.Parent == *e.Dentry && u.parts[n-1].mountable && u.parts[n-1].dentry != *e.Dentry {
 		p.mount[*e.Dentry] = u.parts[n-1].dentry
 	}
@@ -110,7 +110,7 @@ func (p *places) arrives(u *use, e *spoken) {
 
 // path returns the path of a dentry up to the root, across mounts. "…" stands for what is above the
 // topmost known directory.
-func (p *places) path(d string) string {
+func (p *dentryPaths) path(d string) string {
 	path := ""
 	for range 100 {
 		switch on, up := p.mount[d], p.up[d]; {
@@ -133,9 +133,9 @@ func (p *places) path(d string) string {
 	return "…" + path
 }
 
-func within(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
+func joinPath(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
 
-func above(path string) string {
+func parentDir(path string) string {
 	dir := path[:max(strings.LastIndexByte(path, '/'), 0)]
 	if dir == "" {
 		return "/"

@@ -21,13 +21,13 @@ var (
 
 // use is a path call as this test reconstructs it.
 type use struct {
-	spoken
+	replayEvent
 	program     string
-	paths       []spoken // the entry events of its walks
+	paths       []replayEvent // the entry events of its walks
 	slow, alloc bool
 	parts       []part
 	restarts    int
-	within      uint64 // id of the d_lookup in progress
+	lookupID    uint64 // id of the d_lookup in progress
 	resolved    string // the path that it resolved to
 	outer       uint64 // id of the call that it is within
 	took        uint64 // ns
@@ -41,44 +41,44 @@ func (u *use) path() string {
 	return ""
 }
 
-// takes reports whether a walk belongs to this call.
-func (u *use) takes(e *spoken) bool {
+// ownsWalk reports whether a walk belongs to this call.
+func (u *use) ownsWalk(e *replayEvent) bool {
 	if slices.Contains(walkers, u.Role) || e.Role == "open" && (!strings.HasPrefix(u.Role, "execve") || len(u.paths) > 0) {
 		return false
 	}
-	again := slices.ContainsFunc(u.paths, func(p spoken) bool { return p.NameAddr == e.NameAddr && p.Name == e.Name })
+	again := slices.ContainsFunc(u.paths, func(p replayEvent) bool { return p.NameAddr == e.NameAddr && p.Name == e.Name })
 	return again || len(u.paths) < 2
 }
 
-// reckoner reconstructs the path calls of a trace, with a stack of them for each thread.
-type reckoner struct {
-	reckoned
-	places places
+// summaryBuilder reconstructs the path calls of a trace, with a stack of them for each thread.
+type summaryBuilder struct {
+	computedSummary
+	places dentryPaths
 	stacks map[uint32][]*use
 	comm   map[uint32]string
 	took   map[uint64]uint64
 }
 
-// reckon counts path calls and classifies each by the events between its entry and its exit.
-func reckon(events []spoken) reckoned {
-	r := reckoner{stacks: map[uint32][]*use{}, comm: map[uint32]string{}, took: map[uint64]uint64{},
-		places: places{map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}}
-	r.reckoned = reckoned{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{}, paths: map[string]uint64{},
-		programs: map[string]*programRow{}, processes: map[uint32]*process{}, around: map[uint64]uint64{}, stands: newStands()}
-	empty := newEmpties()
+// computeSummary counts path calls and classifies each by the events between its entry and its exit.
+func computeSummary(events []replayEvent) computedSummary {
+	r := summaryBuilder{stacks: map[uint32][]*use{}, comm: map[uint32]string{}, took: map[uint64]uint64{},
+		places: dentryPaths{map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}}
+	r.computedSummary = computedSummary{births: map[string]uint64{}, errnos: map[string]uint64{}, failures: map[string]uint64{}, missed: map[string]uint64{}, paths: map[string]uint64{},
+		programs: map[string]*programRow{}, processes: map[uint32]*process{}, around: map[uint64]uint64{}, findings: newFindingCounts()}
+	empty := newNegativeDentries()
 	for i := range events {
 		r.task(&events[i])
-		r.places.see(&events[i])
+		r.places.update(&events[i])
 		r.event(&events[i])
 		empty.event(&r, &events[i])
 	}
 	slices.SortStableFunc(r.slowest, func(a, b uint64) int { return cmp.Or(cmp.Compare(r.took[b], r.took[a])) })
 	empty.end(&r)
-	return r.reckoned
+	return r.computedSummary
 }
 
 // task tracks the names of processes, and what they execute.
-func (r *reckoner) task(e *spoken) {
+func (r *summaryBuilder) task(e *replayEvent) {
 	p := r.processes[e.PID]
 	if p == nil {
 		p = &process{}
@@ -97,20 +97,20 @@ func (r *reckoner) task(e *spoken) {
 		p.execs = append(p.execs, e.Name)
 	case "exit":
 		p.exited = e.ID
-		r.stands.exits(e)
+		r.findings.processExited(e)
 	}
 }
 
-func (r *reckoner) event(e *spoken) {
+func (r *summaryBuilder) event(e *replayEvent) {
 	stack := r.stacks[e.TID]
 	if operationOf[e.Role] != "" && e.Phase == "enter" {
-		if n := len(stack); n > 0 && slices.Contains(walkers, e.Role) && stack[n-1].takes(e) {
-			stack[n-1].walks(e)
+		if n := len(stack); n > 0 && slices.Contains(walkers, e.Role) && stack[n-1].ownsWalk(e) {
+			stack[n-1].addWalk(e)
 			return
 		}
-		u := &use{spoken: *e, program: r.comm[e.PID]}
+		u := &use{replayEvent: *e, program: r.comm[e.PID]}
 		if slices.Contains(walkers, e.Role) {
-			u.walks(e)
+			u.addWalk(e)
 		}
 		r.stacks[e.TID] = append(stack, u)
 		return
@@ -121,19 +121,19 @@ func (r *reckoner) event(e *spoken) {
 				if i > 0 {
 					stack[i].outer = stack[i-1].ID
 				}
-				r.ended(stack[i], e)
+				r.callEnded(stack[i], e)
 				r.stacks[e.TID] = stack[:i]
 				return
 			}
 		}
 	}
 	if n := len(stack); n > 0 {
-		r.within(stack[n-1], e)
+		r.eventInCall(stack[n-1], e)
 	}
 }
 
-// walks adds a path to a call. A path that is walked again starts over.
-func (u *use) walks(e *spoken) {
+// addWalk adds a path to a call. A path that is walked again starts over.
+func (u *use) addWalk(e *replayEvent) {
 	for i, p := range u.paths {
 		if p.NameAddr == e.NameAddr && p.Name == e.Name && p.Role == e.Role {
 			u.restarts++
@@ -144,39 +144,39 @@ func (u *use) walks(e *spoken) {
 	u.paths = append(u.paths, *e)
 }
 
-// within handles an event inside a call.
-func (r *reckoner) within(u *use, e *spoken) {
+// eventInCall handles an event inside a call.
+func (r *summaryBuilder) eventInCall(u *use, e *replayEvent) {
 	r.around[e.ID] = u.ID
 	switch lookup := strings.HasPrefix(e.Role, "lookup"); {
 	case lookup && e.Phase == "enter":
 		u.slow = u.slow || e.Role != "lookup_rcu"
-		if e.Role != "lookup_chain" || u.within == 0 {
-			u.ask(r, e)
+		if e.Role != "lookup_chain" || u.lookupID == 0 {
+			u.addLookup(r, e)
 		}
 		if e.Role == "lookup" {
-			u.within = e.ID
+			u.lookupID = e.ID
 		}
 	case e.Role == "alloc" && e.Phase == "enter":
-		u.ask(r, e)
+		u.addLookup(r, e)
 		if last := u.last(-1); last != nil && last.made && last.addr == e.NameAddr {
 			u.alloc = true
 			r.missed[e.Name]++
 		}
 	case e.Role == "walk" && e.Phase == "exit" || e.Role == "open" && e.Phase == "exit":
-		if r.places.arrives(u, e); e.Dentry != nil && u.resolved == "" {
+		if r.places.noteMount(u, e); e.Dentry != nil && u.resolved == "" {
 			u.resolved = r.places.path(*e.Dentry)
 		}
 	case e.Role == "move" && e.Phase == "enter" && u.resolved == "":
 		u.resolved = r.places.path(*e.Dentry)
 	case lookup || e.Role == "alloc" || e.Role == "insert":
-		if e.Call != 0 && e.Call == u.within {
-			u.within = 0
+		if e.Call != 0 && e.Call == u.lookupID {
+			u.lookupID = 0
 		}
-		u.answered(e)
+		u.setResult(e)
 	}
 }
 
-func (r *reckoner) ended(u *use, e *spoken) {
+func (r *summaryBuilder) callEnded(u *use, e *replayEvent) {
 	if len(u.paths) == 0 && e.Errno == "" {
 		return // a call on a descriptor
 	}
@@ -199,18 +199,18 @@ func (r *reckoner) ended(u *use, e *spoken) {
 		r.errnos[e.Errno]++
 		r.failures[e.Errno+" "+u.path()]++
 	}
-	if r.places.arrives(u, e); e.Dentry != nil && slices.Contains(walkers, u.Role) {
+	if r.places.noteMount(u, e); e.Dentry != nil && slices.Contains(walkers, u.Role) {
 		u.resolved = r.places.path(*e.Dentry)
 	} else if n := len(u.parts); u.resolved == "" && e.Errno == "" && n > 0 {
-		u.resolved = within(r.places.path(u.parts[n-1].parent), u.parts[n-1].name)
+		u.resolved = joinPath(r.places.path(u.parts[n-1].parent), u.parts[n-1].name)
 	}
 	u.took = took
 	r.paths[u.path()]++
-	r.stands.ended(u, e, &r.places)
+	r.findings.callEnded(u, e, &r.places)
 }
 
 // add counts a call that has returned.
-func (p *programRow) add(u *use, e *spoken, took uint64) {
+func (p *programRow) add(u *use, e *replayEvent, took uint64) {
 	p.Calls++
 	if p.operations == nil {
 		p.operations = map[string]uint64{}

@@ -16,8 +16,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// spoken is a line of 'dtrec replay --format json', with the fields that these tests use.
-type spoken struct {
+// replayEvent is a line of 'dtrec replay --format json', with the fields that these tests use.
+type replayEvent struct {
 	Type     string
 	ID       uint64
 	PID, TID uint32
@@ -42,8 +42,8 @@ type spoken struct {
 	Start    string // address of the dentry where a walk began
 }
 
-// reckoned holds what this test computes from the lines of replay, independently of package answers.
-type reckoned struct {
+// computedSummary holds what this test computes from the lines of replay, independently of package answers.
+type computedSummary struct {
 	total      programRow
 	failed     uint64
 	made, left uint64
@@ -56,7 +56,7 @@ type reckoned struct {
 	processes  map[uint32]*process
 	slowest    []uint64          // ids of calls, the slowest first
 	around     map[uint64]uint64 // by event: the path call around it
-	stands     stands
+	findings   findingCounts
 }
 
 // process is what this test computes about a process.
@@ -68,10 +68,10 @@ type process struct {
 	led             bool // its first thread has had an event
 }
 
-func replayed(t *testing.T, trace string) (events []spoken) {
+func replayed(t *testing.T, trace string) (events []replayEvent) {
 	t.Helper()
 	for _, line := range replayLines(t, trace) {
-		var e spoken
+		var e replayEvent
 		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatal(err)
 		}
@@ -126,19 +126,19 @@ func counts(of []nameCount) map[string]uint64 {
 // TestSummaryIsWhatReplayAddsUpTo checks the output of summary and info for every trace in the tree
 // against what the lines of replay add up to.
 func TestSummaryIsWhatReplayAddsUpTo(t *testing.T) {
-	for _, trace := range answered(t) {
-		t.Run(filepath.Base(trace), func(t *testing.T) { addsUp(t, trace) })
+	for _, trace := range tracesWithCalls(t) {
+		t.Run(filepath.Base(trace), func(t *testing.T) { checkSummary(t, trace) })
 	}
 }
 
-// addsUp compares the summary of a trace, and its list of processes, with the lines of replay.
-func addsUp(t *testing.T, trace string) {
+// checkSummary compares the summary of a trace, and its list of processes, with the lines of replay.
+func checkSummary(t *testing.T, trace string) {
 	t.Helper()
 	var s summary
 	if err := json.Unmarshal([]byte(output(t, "summary", "--format", "json", trace)), &s); err != nil {
 		t.Fatal(err)
 	}
-	want := reckon(replayed(t, trace))
+	want := computeSummary(replayed(t, trace))
 	same := func(what string, got, want uint64) {
 		t.Helper()
 		if got != want {
@@ -158,22 +158,22 @@ func addsUp(t *testing.T, trace string) {
 			t.Errorf("%s: %v, the lines of replay say %v", what, pair[0], pair[1])
 		}
 	}
-	s.Total.held(t, &want.total)
+	s.Total.compare(t, &want.total)
 	for i := range s.Programs {
 		if p := &s.Programs[i]; p.Calls > 0 {
-			p.held(t, want.programs[p.Program])
-			same("processes called "+p.Program, p.Processes, want.called(p.Program))
+			p.compare(t, want.programs[p.Program])
+			same("processes called "+p.Program, p.Processes, want.processesNamed(p.Program))
 		}
 	}
 	for i, id := range want.slowest[:min(len(want.slowest), 10)] {
 		same("slowest", s.Slowest[i].ID, id)
 	}
-	s.stands(t, want.sentences())
-	want.listed(t, trace)
+	s.compareFindings(t, want.sentences())
+	want.compareProcesses(t, trace)
 }
 
-// held compares a program's row with what was counted.
-func (p *programRow) held(t *testing.T, want *programRow) {
+// compare compares a program's row with what was counted.
+func (p *programRow) compare(t *testing.T, want *programRow) {
 	t.Helper()
 	if want == nil {
 		t.Errorf("no line of replay is of %s", p.Program)
@@ -188,8 +188,8 @@ func (p *programRow) held(t *testing.T, want *programRow) {
 	}
 }
 
-// called returns how many processes had a name.
-func (r *reckoned) called(program string) (n uint64) {
+// processesNamed returns how many processes had a name.
+func (r *computedSummary) processesNamed(program string) (n uint64) {
 	for _, p := range r.processes {
 		if slices.Contains(p.programs, program) {
 			n++
@@ -198,9 +198,9 @@ func (r *reckoned) called(program string) (n uint64) {
 	return n
 }
 
-// stands compares the findings with the sentences made here. A sentence made here may be only the
+// compareFindings compares the findings with the sentences made here. A sentence made here may be only the
 // beginning of the finding.
-func (s *summary) stands(t *testing.T, want map[string][]string) {
+func (s *summary) compareFindings(t *testing.T, want map[string][]string) {
 	t.Helper()
 	got := make(map[string][]string)
 	for _, f := range s.Findings {
@@ -211,8 +211,8 @@ func (s *summary) stands(t *testing.T, want map[string][]string) {
 	}
 }
 
-// listed compares the processes that info lists with those of replay.
-func (r *reckoned) listed(t *testing.T, trace string) {
+// compareProcesses compares the processes that info lists with those of replay.
+func (r *computedSummary) compareProcesses(t *testing.T, trace string) {
 	t.Helper()
 	listed := listedProcesses(t, trace)
 	if len(listed) != len(r.processes) {
@@ -263,9 +263,9 @@ func (p *process) printed() process {
 // TestTopIsWhatReplayAddsUpTo checks the output of top for every trace in the tree against what the
 // lines of replay add up to.
 func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
-	for _, trace := range answered(t) {
+	for _, trace := range tracesWithCalls(t) {
 		t.Run(filepath.Base(trace), func(t *testing.T) {
-			want := reckon(replayed(t, trace))
+			want := computeSummary(replayed(t, trace))
 			byPath := map[string]uint64{}
 			for key, n := range want.failures {
 				_, path, _ := strings.Cut(key, " ")
@@ -276,8 +276,8 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 				want   map[string]uint64
 			}{
 				{"failures", "path", byPath}, {"failures", "errno", want.errnos}, {"misses", "name", want.missed}, {"calls", "program", want.callsBy()},
-				{"calls", "path", want.paths}, {"calls", "op", want.total.operations}, {"misses", "path", want.stands.made.counts()},
-				{"misses", "dir", want.stands.madeIn.counts()},
+				{"calls", "path", want.paths}, {"calls", "op", want.total.operations}, {"misses", "path", want.findings.made.counts()},
+				{"misses", "dir", want.findings.madeIn.counts()},
 			} {
 				var top struct {
 					Total, Error uint64
@@ -316,7 +316,7 @@ func TestTopIsWhatReplayAddsUpTo(t *testing.T) {
 	}
 }
 
-func (r *reckoned) callsBy() map[string]uint64 {
+func (r *computedSummary) callsBy() map[string]uint64 {
 	out := map[string]uint64{}
 	for name, p := range r.programs {
 		out[name] = p.Calls
@@ -324,8 +324,8 @@ func (r *reckoned) callsBy() map[string]uint64 {
 	return out
 }
 
-// answered returns the traces in the tree that contain calls.
-func answered(t *testing.T) []string {
+// tracesWithCalls returns the traces in the tree that contain calls.
+func tracesWithCalls(t *testing.T) []string {
 	t.Helper()
 	return tracetest.FileNames(t, "traces/*.pb", "test/git.pb", "test/cases/*.pb")
 }

@@ -32,7 +32,7 @@ dash /etc/session >/dev/null 2>&1; state
 func TestKernelAnswers(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		o := recorded(t, release, "strace-ext4")
-		addsUp(t, o.trace)
+		checkSummary(t, o.trace)
 		var states []dentryState
 		for line := range strings.Lines(o.Stdout) {
 			var s dentryState

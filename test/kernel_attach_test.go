@@ -23,7 +23,7 @@ func TestKernelAttach(t *testing.T) {
 		for _, how := range []string{"fentry", "kprobe"} {
 			trace := recorded(t, release, how).trace
 			v := verdicts(t, trace)
-			whole(t, v, trace)
+			checkNothingLost(t, v, trace)
 			compareVerdicts(t, v)
 			events := jsonLines(t, trace)
 			checkAttached(t, how, events[0], release)
@@ -144,7 +144,7 @@ func compareStories(t *testing.T, fentry, kprobe map[string][]string) {
 func TestKernelDoctor(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
 		for _, how := range []string{"fentry", "kprobe"} {
-			o := ran(t, release, "doctor-"+how)
+			o := waitForErrand(t, release, "doctor-"+how)
 			var d doctor.Diagnosis
 			if err := json.Unmarshal([]byte(o.Stdout), &d); err != nil {
 				t.Fatalf("%v\n%s%s", err, o.Stdout, o.Stderr)

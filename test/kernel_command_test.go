@@ -43,7 +43,7 @@ var commands = []struct {
 func TestKernelCommand(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		for _, c := range commands {
-			o := ran(t, release, c.name)
+			o := waitForErrand(t, release, c.name)
 			if o.Code != c.code {
 				t.Errorf("%s: exit %d, want %d\n%s", c.name, o.Code, c.code, o.Stderr)
 			}
@@ -55,7 +55,7 @@ func TestKernelCommand(t *testing.T) {
 				t.Errorf("%s: complete %v, lost %d", c.name, v.Complete, v.Lost)
 			}
 		}
-		checkChild(t, ran(t, release, "child open").trace)
+		checkChild(t, waitForErrand(t, release, "child open").trace)
 	})
 }
 
@@ -63,7 +63,7 @@ func TestKernelCommand(t *testing.T) {
 // it booted and how.
 func TestKernelExitOfVM(t *testing.T) {
 	onThese(t, firstKernel(), func(t *testing.T, release string) {
-		o := ran(t, release, "exit of vm")
+		o := waitForErrand(t, release, "exit of vm")
 		if o.Code != 7 {
 			t.Errorf("exit %d, want 7\n%s", o.Code, o.Stderr)
 		}

@@ -25,7 +25,7 @@ func TestKernelFilesystems(t *testing.T) {
 					t.Errorf("it says that /tmp is in memory: %v\n%s", told, o.Stderr)
 				}
 				v := verdicts(t, o.trace)
-				whole(t, v, o.trace)
+				checkNothingLost(t, v, o.trace)
 				compareAll(t, v, fs)
 				checkPage(t, o.trace)
 			})

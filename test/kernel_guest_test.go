@@ -70,7 +70,7 @@ func schedule() []errand {
 		{test: "TestKernelFilesystems", name: "tmpfs", line: recording(everything...), fs: vm.FSTmpfs},
 		{test: "TestKernelFilesystems", name: "overlay", line: recording(everything...), fs: vm.FSOverlay},
 	}
-	if asked("TestKernelStrace") || asked("TestKernelAnswers") {
+	if isSelected("TestKernelStrace") || isSelected("TestKernelAnswers") {
 		e = append(e, straces()...)
 	}
 	for _, c := range commands {
@@ -89,8 +89,8 @@ type outcome struct {
 	err   error // error of the guest
 }
 
-// ran waits for an errand and returns its outcome. The first call for any errand starts them all.
-func ran(t *testing.T, release, name string) *outcome {
+// waitForErrand waits for an errand and returns its outcome. The first call for any errand starts them all.
+func waitForErrand(t *testing.T, release, name string) *outcome {
 	t.Helper()
 	all, err := errands()
 	if err != nil {
@@ -125,7 +125,7 @@ type guest struct {
 func guestsOf(kernel, release, dir string, atOnce bool) (first, second *guest) {
 	first = &guest{kernel: kernel, release: release, dir: filepath.Join(dir, release, "first"), config: vm.Config{OneThread: !atOnce}}
 	second = &guest{kernel: kernel, release: release, dir: filepath.Join(dir, release, "second"), config: vm.Config{FS: vm.FSOverlay, SMP: 1}}
-	if asked("TestKernelStrace") || asked("TestKernelAnswers") {
+	if isSelected("TestKernelStrace") || isSelected("TestKernelAnswers") {
 		second.config.Files = []vm.File{{Host: guestPrograms(), Guest: "/"}}
 	}
 	return first, second
@@ -150,7 +150,7 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 		first, second := guestsOf(kernel, release, dir, i == len(files)/2)
 		for _, e := range schedule() {
 			switch {
-			case !asked(e.test) || e.outer && !outer:
+			case !isSelected(e.test) || e.outer && !outer:
 			case e.fs == "":
 				first.list = append(first.list, e)
 			default:
@@ -177,7 +177,7 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 		if err != nil {
 			return nil, err
 		}
-		if asked(s.test) {
+		if isSelected(s.test) {
 			o := &outcome{ready: make(chan struct{})}
 			all[release+" "+s.name] = o
 			work = append(work, func() { s.run(filepath.Join(dir, release), o) })
@@ -200,15 +200,15 @@ var errands = sync.OnceValues(func() (map[string]*outcome, error) {
 	return all, nil
 })
 
-// asked reports whether -run selects a test.
-func asked(test string) bool {
+// isSelected reports whether -run selects a test.
+func isSelected(test string) bool {
 	pattern, _, _ := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
 	ok, err := regexp.MatchString(pattern, test)
 	return ok || err != nil
 }
 
-// at returns the command line with outPlace replaced by a path.
-func (e *errand) at(place string) []string {
+// lineFor returns the command line with outPlace replaced by a path.
+func (e *errand) lineFor(place string) []string {
 	line := slices.Clone(e.line)
 	if i := slices.Index(line, outPlace); i >= 0 {
 		line[i] = place
@@ -216,8 +216,8 @@ func (e *errand) at(place string) []string {
 	return line
 }
 
-// place returns where below a directory an errand leaves the files to be brought back.
-func (e *errand) place(dir string) string {
+// resultPath returns where below a directory an errand leaves the files to be brought back.
+func (e *errand) resultPath(dir string) string {
 	if e.line[0] == "/dtrec" {
 		return filepath.Join(dir, e.name+".pb")
 	}
@@ -230,7 +230,7 @@ func (g *guest) run(all map[string]*outcome) {
 	for _, e := range g.list {
 		o := all[g.release+" "+e.name]
 		if came, ok := done[e.name]; ok {
-			o.Stdout, o.Stderr, o.Code, o.trace = string(came.Stdout), string(came.Stderr), came.Code, e.place(g.dir)
+			o.Stdout, o.Stderr, o.Code, o.trace = string(came.Stdout), string(came.Stderr), came.Code, e.resultPath(g.dir)
 		} else if o.err = err; err == nil {
 			o.err = fmt.Errorf("errand %s was not run", e.name)
 		}
@@ -238,14 +238,14 @@ func (g *guest) run(all map[string]*outcome) {
 	}
 }
 
-// told is the guest's report of an errand's result. The output is bytes, as it need not be UTF-8.
-type told struct {
+// errandResult is the guest's report of an errand's result. The output is bytes, as it need not be UTF-8.
+type errandResult struct {
 	Stdout, Stderr []byte
 	Code           int
 }
 
 // boot boots the guest and returns the result of each errand.
-func (g *guest) boot() (done map[string]told, err error) {
+func (g *guest) boot() (done map[string]errandResult, err error) {
 	type order struct {
 		Name string
 		Line []string
@@ -253,7 +253,7 @@ func (g *guest) boot() (done map[string]told, err error) {
 	}
 	var orders []order
 	for _, e := range g.list {
-		orders = append(orders, order{e.name, e.at(e.place("/out")), e.fs})
+		orders = append(orders, order{e.name, e.lineFor(e.resultPath("/out")), e.fs})
 	}
 	text, err := json.Marshal(orders)
 	if err != nil {
@@ -305,9 +305,9 @@ const guestLimit = 45 * time.Minute
 func (e *errand) runAlone(kernel, dir string, o *outcome) {
 	defer close(o.ready)
 	bin, _ := programs()
-	o.trace = e.place(dir)
+	o.trace = e.resultPath(dir)
 	if o.err = os.MkdirAll(dir, 0o755); o.err == nil {
-		o.Stdout, o.Stderr, o.Code, o.err = dtrecVM(bin, kernel, append([]string{"--smp", "1"}, e.alone...), e.at(o.trace)[1:]...)
+		o.Stdout, o.Stderr, o.Code, o.err = dtrecVM(bin, kernel, append([]string{"--smp", "1"}, e.alone...), e.lineFor(o.trace)[1:]...)
 	}
 }
 

@@ -24,15 +24,15 @@ type death struct {
 // process ends it, and that what comes after it, at the same address or at another, is another dentry.
 func TestKernelLifetime(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
-		var told struct {
+		var result struct {
 			Deaths []death
 			Said   string
 		}
-		dir := played(t, release, "lifetime", &told)
+		dir := sceneReport(t, release, "lifetime", &result)
 		trace := filepath.Join(dir, "lifetime.pb")
-		t.Log(strings.TrimSpace(told.Said))
+		t.Log(strings.TrimSpace(result.Said))
 		v := verdicts(t, trace)
-		whole(t, v, trace)
+		checkNothingLost(t, v, trace)
 		if v.Refuted != 0 {
 			t.Errorf("%d refuted", v.Refuted)
 		}
@@ -41,12 +41,12 @@ func TestKernelLifetime(t *testing.T) {
 		}
 		events := lifeEvents(t, trace)
 		reused := 0
-		for _, d := range told.Deaths {
+		for _, d := range result.Deaths {
 			if followDeath(t, d, events) {
 				reused++
 			}
 		}
-		t.Logf("%d events; the address of %d dentries of %d was handed out again", v.Events, reused, len(told.Deaths))
+		t.Logf("%d events; the address of %d dentries of %d was handed out again", v.Events, reused, len(result.Deaths))
 		if reused == 0 {
 			t.Error("no address came back: nothing is shown about that")
 		}

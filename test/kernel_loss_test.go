@@ -29,13 +29,13 @@ type lossRun struct {
 // written and what is lost add up to what another program counted.
 func TestKernelLoss(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
-		told := make(map[string]lossRun)
-		dir := played(t, release, "loss", &told)
+		result := make(map[string]lossRun)
+		dir := sceneReport(t, release, "loss", &result)
 		for _, name := range []string{"flood", "kprobe"} {
-			t.Run(name, func(t *testing.T) { checkFlood(t, filepath.Join(dir, name+".pb"), told[name]) })
+			t.Run(name, func(t *testing.T) { checkFlood(t, filepath.Join(dir, name+".pb"), result[name]) })
 		}
 		t.Run("missed", func(t *testing.T) {
-			checkMissed(t, release, filepath.Join(dir, "missed.pb"), told["missed"])
+			checkMissed(t, release, filepath.Join(dir, "missed.pb"), result["missed"])
 		})
 	})
 }
@@ -45,15 +45,15 @@ func TestKernelLoss(t *testing.T) {
 // them.
 func TestKernelRebuilt(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
-		var told struct{ Opens uint64 }
-		dir := played(t, release, "rebuilt", &told)
+		var result struct{ Opens uint64 }
+		dir := sceneReport(t, release, "rebuilt", &result)
 		trace := filepath.Join(dir, "rebuilt.pb")
-		s, v := add(t, trace, "flood"), verdicts(t, trace)
+		s, v := sumRecords(t, trace, "flood"), verdicts(t, trace)
 		opens, exits := s.enter["open"], s.exit["open"]
 		t.Logf("%d opens, %d returned; %d times rebuilt; %d proven, %d unproven", opens, exits, s.rebuilt, v.Proven, v.Unproven)
 		missed := s.missed["open"] // if it preempts, a map changed by the other recorder can keep kprobe.multi from running
-		if told.Opens-opens > missed || exits > opens+missed || opens > exits+missed+s.rebuilt {
-			t.Errorf("%d opens of %d, %d returned, %d missed, rebuilt %d times", opens, told.Opens, exits, missed, s.rebuilt)
+		if result.Opens-opens > missed || exits > opens+missed || opens > exits+missed+s.rebuilt {
+			t.Errorf("%d opens of %d, %d returned, %d missed, rebuilt %d times", opens, result.Opens, exits, missed, s.rebuilt)
 		}
 		if (s.rebuilt > 0) != s.fexit || v.Lost != s.rebuilt+s.lost() || v.Refuted > 0 || !v.Complete {
 			t.Errorf("fexit %v, rebuilt %d times, %d lost; refuted %d, complete %v", s.fexit, s.rebuilt, v.Lost, v.Refuted, v.Complete)
@@ -93,8 +93,8 @@ func (s *sums) lost() (n uint64) {
 	return n
 }
 
-// add counts the records of a trace; of the events only those of tasks named comm.
-func add(t *testing.T, trace, comm string) sums {
+// sumRecords counts the records of a trace; of the events only those of tasks named comm.
+func sumRecords(t *testing.T, trace, comm string) sums {
 	t.Helper()
 	s := sums{enter: map[string]uint64{}, exit: map[string]uint64{}, noRoom: map[string]uint64{}, missed: map[string]uint64{}, whole: map[string]bool{}, uncounted: map[string]bool{}}
 	for _, e := range lifeEvents(t, trace) {
@@ -136,9 +136,9 @@ func (s *sums) hits(role string, events uint64) uint64 {
 	return events
 }
 
-// agree compares what was written and lost with what was counted. Hits missed by a program, dtrec's or
+// compareCounts compares what was written and lost with what was counted. Hits missed by a program, dtrec's or
 // the counter's, may be of any task, so they leave a margin.
-func agree(t *testing.T, role string, s sums, run lossRun) {
+func compareCounts(t *testing.T, role string, s sums, run lossRun) {
 	t.Helper()
 	counted := run.Counts.Calls[role] + run.Counts.Returns[role]
 	noRoom, missed := s.hits(role, s.noRoom[role]), s.hits(role, s.missed[role])
@@ -151,12 +151,12 @@ func agree(t *testing.T, role string, s sums, run lossRun) {
 }
 
 func checkFlood(t *testing.T, trace string, run lossRun) {
-	s := add(t, trace, "flood")
+	s := sumRecords(t, trace, "flood")
 	for _, role := range []string{"open", "lookup", "lookup_chain", "lookup_rcu", "alloc"} {
 		if run.Counts.Calls[role] < 5000 {
 			t.Errorf("only %d calls of %s: no flood", run.Counts.Calls[role], role)
 		}
-		agree(t, role, s, run)
+		compareCounts(t, role, s, run)
 	}
 	// What was done is known, too: each missing name was one open and one alloc.
 	const opens = 4*1500 + 2*12
@@ -252,12 +252,12 @@ func withCommas(n uint64) string {
 // rethook, as up to 6.13, it has room for only a few, and a kretprobe of 6.1 for 1,024. The exits that
 // they missed are counted.
 func checkMissed(t *testing.T, release, trace string, run lossRun) {
-	s := add(t, trace, "flood")
+	s := sumRecords(t, trace, "flood")
 	opens, most := run.Counts.Calls["open"], run.Counts.Calls["open"]+run.Counts.Missed // the counter misses some itself if preempted
 	if most < 1100 {
 		t.Fatalf("%d opens, and %d hits the counter missed", opens, run.Counts.Missed)
 	}
-	agree(t, "open", s, run)
+	compareCounts(t, "open", s, run)
 	if s.enter["open"] < opens || s.enter["open"] > most {
 		t.Errorf("%d entries of %d to %d", s.enter["open"], opens, most)
 	}

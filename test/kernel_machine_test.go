@@ -88,17 +88,17 @@ func TestKernelMachines(t *testing.T) {
 		}
 		trace := recorded(t, release, machine.name).trace
 		v := verdicts(t, trace)
-		whole(t, v, trace)
+		checkNothingLost(t, v, trace)
 		if v.Kernel != release {
 			t.Errorf("kernel %s", v.Kernel)
 		}
 		compareAll(t, v, "ext4")
 		traces = append(traces, trace)
 	}
-	var told strings.Builder
-	code := cli.Run([]string{"diff", traces[0], traces[1]}, strings.NewReader(""), &told, &told)
+	var out strings.Builder
+	code := cli.Run([]string{"diff", traces[0], traces[1]}, strings.NewReader(""), &out, &out)
 	foreign := 0
-	for line := range strings.Lines(told.String()) {
+	for line := range strings.Lines(out.String()) {
 		named := strings.Contains(line, "machine: ") || strings.Contains(line, "chmod: ") || // arm64 has only fchmodat, no chmod
 			strings.Contains(line, ": __x64_sys_") || strings.Contains(line, ": __arm64_sys_")
 		if strings.HasPrefix(line, "@@") && !strings.HasPrefix(line, "@@ kernel, ") || strings.IndexAny(line, "-+") == 0 && !named &&
@@ -106,7 +106,7 @@ func TestKernelMachines(t *testing.T) {
 			foreign++
 		}
 	}
-	if code != 1 || foreign > 0 || !strings.Contains(told.String(), "\n-machine: x86_64\n+machine: aarch64") {
-		t.Errorf("exit %d, between the machines differs:\n%s", code, told.String())
+	if code != 1 || foreign > 0 || !strings.Contains(out.String(), "\n-machine: x86_64\n+machine: aarch64") {
+		t.Errorf("exit %d, between the machines differs:\n%s", code, out.String())
 	}
 }

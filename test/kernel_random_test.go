@@ -37,15 +37,15 @@ func TestKernelRandom(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		t.Logf("DTREC_SEED=%d", seed())
 		o := recorded(t, release, "random")
-		ops, did := modelled(t, strings.NewReader(o.Stdout))
-		c, f := held(t, o.trace, did)
+		ops, did := runModel(t, strings.NewReader(o.Stdout))
+		c, f := checkRandomTrace(t, o.trace, did)
 		t.Logf("%d operations, %d events, %d lost", ops, f.Events, f.Lost)
 		c.report(t, f)
 		for _, fault := range c.faults {
 			t.Errorf("DTREC_SEED=%d: false: %s", seed(), fault)
 		}
-		c.enough(t, f)
-		for _, n := range c.held {
+		c.checkCoverage(t, f)
+		for _, n := range c.compared {
 			tally.verdicts.Add(int64(n))
 		}
 		if t.Failed() {
@@ -64,8 +64,8 @@ func keepLog(t *testing.T, release, log string) {
 	}
 }
 
-// modelled runs the model over a log, and returns how many operations it has.
-func modelled(t *testing.T, log io.Reader) (ops int, did *truths) {
+// runModel runs the model over a log, and returns how many operations it has.
+func runModel(t *testing.T, log io.Reader) (ops int, did *truths) {
 	t.Helper()
 	list, err := readLog(log)
 	if err != nil {
@@ -77,11 +77,11 @@ func modelled(t *testing.T, log io.Reader) (ops int, did *truths) {
 	return len(list), did
 }
 
-// held checks the claims of a trace in a file against what was done.
-func held(t *testing.T, trace string, did *truths) (*checker, *report.Findings) {
+// checkRandomTrace checks the claims of a trace in a file against what was done.
+func checkRandomTrace(t *testing.T, trace string, did *truths) (*checker, *report.Findings) {
 	t.Helper()
 	r := tracetest.Open(t, trace)
-	c, f, err := hold(r, did)
+	c, f, err := checkClaims(r, did)
 	if err != nil {
 		t.Fatal(err)
 	}

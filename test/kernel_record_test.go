@@ -38,31 +38,31 @@ type recordingRun struct {
 // it need not miss, and leaves nothing behind, however it ends.
 func TestKernelRecording(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
-		var told recordingRun
-		dir := played(t, release, "record", &told)
+		var result recordingRun
+		dir := sceneReport(t, release, "record", &result)
 		for _, how := range []string{"fentry", "kprobe"} {
 			checkDeeds(t, filepath.Join(dir, how+".pb"))
 		}
-		checkKilled(t, filepath.Join(dir, "killed.pb"), told.Killed)
-		checkTracefs(t, told)
+		checkKilled(t, filepath.Join(dir, "killed.pb"), result.Killed)
+		checkTracefs(t, result)
 		busy := filepath.Join(dir, "busy.pb") // recorded from four tasks
-		whole(t, verdicts(t, busy), busy)
+		checkNothingLost(t, verdicts(t, busy), busy)
 		if v := verdicts(t, filepath.Join(dir, "quit.pb")); !v.Complete {
 			t.Error("SIGQUIT: the trace is cut")
 		}
-		checkUnhooked(t, filepath.Join(dir, "quit.pb"), told.Refused)
-		checkSameWritten(t, filepath.Join(dir, "touched.pb"), told)
-		checkPrivileges(t, told)
-		if told.Attached > 0 {
-			t.Errorf("%d programs are still in the kernel a minute after the last recorder", told.Attached)
+		checkUnhooked(t, filepath.Join(dir, "quit.pb"), result.Refused)
+		checkSameWritten(t, filepath.Join(dir, "touched.pb"), result)
+		checkPrivileges(t, result)
+		if result.Attached > 0 {
+			t.Errorf("%d programs are still in the kernel a minute after the last recorder", result.Attached)
 		}
 		for _, ended := range []struct {
 			code       int
 			said, want string
 		}{
-			{told.Full.Code, told.Full.Said, "no space left"},
-			{told.Closed.Code, told.Closed.Said, "write stdout: broken pipe"},
-			{told.Watch.Code, told.Watch.Said, "--watch 4294967295 is more than this kernel gives"},
+			{result.Full.Code, result.Full.Said, "no space left"},
+			{result.Closed.Code, result.Closed.Said, "write stdout: broken pipe"},
+			{result.Watch.Code, result.Watch.Said, "--watch 4294967295 is more than this kernel gives"},
 		} {
 			if ended.code != 2 || !strings.Contains(ended.said, ended.want) {
 				t.Errorf("exit %d, want 2 and %q: %s", ended.code, ended.want, ended.said)
@@ -81,7 +81,7 @@ func checkDeeds(t *testing.T, trace string) {
 		tid  int
 	}
 	entered := make(map[call][]uint64)
-	told := make(map[string]int)
+	counts := make(map[string]int)
 	for _, e := range lifeEvents(t, trace) {
 		if e.Type != "event" || e.Comm != "deeds" {
 			continue
@@ -92,7 +92,7 @@ func checkDeeds(t *testing.T, trace string) {
 		case fs && (e.FS == "" || e.Dev == ""):
 			t.Errorf("%s: #%d, %s of %s, has filesystem %q, device %q", trace, e.ID, e.Role, e.Name, e.FS, e.Dev)
 		case fs:
-			told[e.FS]++
+			counts[e.FS]++
 		case e.Phase == "exit" && slices.Contains([]string{"open", "delete", "move", "unlink", "evict"}, e.Role):
 			open := entered[key]
 			if len(open) == 0 || e.EnteredNs != open[len(open)-1] {
@@ -100,23 +100,23 @@ func checkDeeds(t *testing.T, trace string) {
 				continue
 			}
 			entered[key] = open[:len(open)-1]
-			told[e.Role+" exit"]++
+			counts[e.Role+" exit"]++
 			if e.Role == "delete" && slices.Contains(e.Facts, "unhashed") {
-				told["delete unhashed"]++
+				counts["delete unhashed"]++
 			} else if e.Role == "delete" && e.Inode == "" {
-				told["delete negative"]++
+				counts["delete negative"]++
 			}
 		case e.Phase == "enter":
 			entered[key] = append(entered[key], e.TimeNs)
 			if slices.Contains(e.Facts, "exchange") {
-				told["exchange"]++
+				counts["exchange"]++
 			}
 		}
 	}
 	for what, least := range map[string]int{"open exit": 4, "move exit": 2, "unlink exit": 2, "delete exit": 2,
 		"exchange": 1, "delete unhashed": 1, "delete negative": 1, "ext4": 5} {
-		if told[what] < least {
-			t.Errorf("%s: %d %s, want %d: %v", trace, told[what], what, least, told)
+		if counts[what] < least {
+			t.Errorf("%s: %d %s, want %d: %v", trace, counts[what], what, least, counts)
 		}
 	}
 }
@@ -139,48 +139,48 @@ func checkKilled(t *testing.T, trace string, killed uint64) {
 
 // checkTracefs checks that doctor names what a killed recorder left in tracefs and that the next
 // recorder removes it, while the events of a living recorder stay.
-func checkTracefs(t *testing.T, told recordingRun) {
+func checkTracefs(t *testing.T, result recordingRun) {
 	t.Helper()
-	left, next, other := told.Events["killed"], told.Events["next"], told.Events["other"]
+	left, next, other := result.Events["killed"], result.Events["next"], result.Events["other"]
 	t.Logf("%d events in tracefs after the kill, %d with the next recorder, %d after it", len(left), len(next), len(other))
-	if len(told.Events["end"]) > 0 || len(next) != len(left) || 2*len(other) != len(left) {
-		t.Errorf("left %v\nnext %v\nother %v\nend %v", left, next, other, told.Events["end"])
+	if len(result.Events["end"]) > 0 || len(next) != len(left) || 2*len(other) != len(left) {
+		t.Errorf("left %v\nnext %v\nother %v\nend %v", left, next, other, result.Events["end"])
 	}
 	for _, line := range left {
 		name, _, _ := strings.Cut(line, " ")
 		_, name, _ = strings.Cut(name, ":")
-		if strings.Contains(told.Doctor, name) == slices.Contains(other, line) {
-			t.Errorf("doctor names the living, or not the dead: %s in\n%s", name, told.Doctor)
+		if strings.Contains(result.Doctor, name) == slices.Contains(other, line) {
+			t.Errorf("doctor names the living, or not the dead: %s in\n%s", name, result.Doctor)
 		}
 	}
 }
 
 // checkPrivileges checks that every thread has kept CAP_BPF alone, and CAP_KILL if the command is
 // another user's, and that such a command ends as usual.
-func checkPrivileges(t *testing.T, told recordingRun) {
+func checkPrivileges(t *testing.T, result recordingRun) {
 	t.Helper()
 	for _, have := range []struct {
 		capabilities []string
 		want         string
 	}{
-		{told.Capabilities, "0000008000000000 CapEff: 0000008000000000"},
-		{told.Sudo.Capabilities, "0000008000000020 CapEff: 0000008000000020"},
+		{result.Capabilities, "0000008000000000 CapEff: 0000008000000000"},
+		{result.Sudo.Capabilities, "0000008000000020 CapEff: 0000008000000020"},
 	} {
 		if len(have.capabilities) == 0 || slices.ContainsFunc(have.capabilities, func(c string) bool { return c != have.want }) {
 			t.Errorf("capabilities %q, want %q on each thread", have.capabilities, have.want)
 		}
 	}
-	s := told.Sudo
+	s := result.Sudo
 	if s.Owner != 65534 || s.User != "65534\t65534\t65534\t65534" || s.Code != 128+15 {
 		t.Errorf("for the user behind sudo: file of %d, command of %q, exit %d", s.Owner, s.User, s.Code)
 	}
-	t.Logf("%d descriptors", told.Descriptors)
+	t.Logf("%d descriptors", result.Descriptors)
 }
 
 // checkSameWritten checks that a write to the ftrace switch which changes nothing is no loss and that
 // everything opened meanwhile is recorded, and that turning it off is reported as a loss, even if only
 // for a moment.
-func checkSameWritten(t *testing.T, trace string, told recordingRun) {
+func checkSameWritten(t *testing.T, trace string, result recordingRun) {
 	t.Helper()
 	opened, before, after := 0, 0, 0
 	for _, e := range lifeEvents(t, trace) {
@@ -188,14 +188,14 @@ func checkSameWritten(t *testing.T, trace string, told recordingRun) {
 		case e.Type == "event" && e.Role == "open" && e.Phase == "exit":
 			opened++
 		case e.Type != "loss":
-		case e.Last < told.Touched:
+		case e.Last < result.Touched:
 			before++
 		case e.Cause == "switched_off":
 			after++
 		}
 	}
-	if opened != 20 || before > 0 || after == 0 && told.Untouched == "" { // a refused write may be noticed for a moment
-		t.Errorf("%d of 20 opens returned; %d losses beside writes that change nothing, %d after one that does (%s)", opened, before, after, told.Untouched)
+	if opened != 20 || before > 0 || after == 0 && result.Untouched == "" { // a refused write may be noticed for a moment
+		t.Errorf("%d of 20 opens returned; %d losses beside writes that change nothing, %d after one that does (%s)", opened, before, after, result.Untouched)
 	}
 }
 

@@ -20,7 +20,7 @@ var refusals = []errand{
 
 // refusing returns the guest whose kernel has no /sys/kernel/btf/vmlinux.
 func refusing(dir string) ([]*guest, error) {
-	if !asked("TestKernelRefused") || os.Getenv(otherKernelsVar) == "" {
+	if !isSelected("TestKernelRefused") || os.Getenv(otherKernelsVar) == "" {
 		return nil, nil
 	}
 	kernel := filepath.SplitList(os.Getenv(otherKernelsVar))[0]
@@ -44,7 +44,7 @@ func TestKernelRefused(t *testing.T) {
 	}
 	var said [2]string
 	for i, e := range refusals {
-		o := ran(t, release, e.name)
+		o := waitForErrand(t, release, e.name)
 		if said[i] = o.Stdout + o.Stderr; o.Code != 2 {
 			t.Fatalf("%s: exit %d\n%s", e.name, o.Code, said[i])
 		}

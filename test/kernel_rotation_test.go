@@ -23,13 +23,13 @@ type rotationRun struct {
 // and removed after the capabilities were given up.
 func TestKernelRotation(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
-		var told rotationRun
-		dir := played(t, release, "rotation", &told)
-		checkRotation(t, dir, told)
+		var result rotationRun
+		dir := sceneReport(t, release, "rotation", &result)
+		checkRotation(t, dir, result)
 	})
 }
 
-func checkRotation(t *testing.T, dir string, told rotationRun) {
+func checkRotation(t *testing.T, dir string, result rotationRun) {
 	t.Helper()
 	done := func(trace string) (events []string) {
 		for _, e := range lifeEvents(t, trace) {
@@ -40,15 +40,15 @@ func checkRotation(t *testing.T, dir string, told rotationRun) {
 		return events
 	}
 	want, at := done(filepath.Join(dir, "one.pb")), 0
-	if len(told.First) < 4 {
-		t.Errorf("%d files", len(told.First))
+	if len(result.First) < 4 {
+		t.Errorf("%d files", len(result.First))
 	}
-	for i, f := range told.First {
+	for i, f := range result.First {
 		trace := filepath.Join(dir, f.Name)
 		if f.Name != fmt.Sprintf("run.%06d.pb", i+1) || f.Owner != 65534 {
 			t.Errorf("file %d is %v", i+1, f)
 		}
-		whole(t, verdicts(t, trace), trace)
+		checkNothingLost(t, verdicts(t, trace), trace)
 		for _, e := range done(trace) {
 			if at >= len(want) || want[at] != e {
 				t.Fatalf("%s: event %d of the task is %s", f.Name, at+1, e)
@@ -59,8 +59,8 @@ func checkRotation(t *testing.T, dir string, told rotationRun) {
 	if at != len(want) {
 		t.Errorf("%d events in the files, %d in one", at, len(want))
 	}
-	if n := len(told.First); len(told.Next) != 2 || told.Next[1].Name <= told.First[n-1].Name || told.Next[1].Owner != 65534 {
-		t.Errorf("of the next recording are left %v", told.Next)
+	if n := len(result.First); len(result.Next) != 2 || result.Next[1].Name <= result.First[n-1].Name || result.Next[1].Owner != 65534 {
+		t.Errorf("of the next recording are left %v", result.Next)
 	}
-	t.Logf("%d events of the task in %d files", at, len(told.First))
+	t.Logf("%d events of the task in %d files", at, len(result.First))
 }

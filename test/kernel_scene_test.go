@@ -16,11 +16,11 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// played decodes the report of a scene into told, and returns the directory of the traces that it made.
-func played(t *testing.T, release, name string, told any) (dir string) {
+// sceneReport decodes the report of a scene into result, and returns the directory of the traces that it made.
+func sceneReport(t *testing.T, release, name string, result any) (dir string) {
 	t.Helper()
 	o := recorded(t, release, name)
-	if err := json.Unmarshal([]byte(o.Stdout), told); err != nil {
+	if err := json.Unmarshal([]byte(o.Stdout), result); err != nil {
 		t.Fatalf("scene %s: %v in %q", name, err, o.Stdout)
 	}
 	if to := os.Getenv("DTREC_KEEP"); to != "" {
@@ -77,8 +77,8 @@ func lifeEvents(t *testing.T, trace string) []lifeEvent {
 	return out
 }
 
-// whole checks that a trace has lost nothing. Otherwise it logs which hits were lost, of what and when.
-func whole(t *testing.T, v report.Verdicts, trace string) {
+// checkNothingLost checks that a trace has lost nothing. Otherwise it logs which hits were lost, of what and when.
+func checkNothingLost(t *testing.T, v report.Verdicts, trace string) {
 	t.Helper()
 	if v.Lost == 0 && v.Complete {
 		return

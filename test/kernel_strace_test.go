@@ -69,7 +69,7 @@ func TestKernelStrace(t *testing.T) {
 			if all, _ := errands(); all[release+" "+e.name] == nil {
 				continue
 			}
-			o := ran(t, release, e.name)
+			o := waitForErrand(t, release, e.name)
 			if o.Code != 0 {
 				t.Fatalf("%s: exit %d\n%s%s", e.name, o.Code, o.Stdout, o.Stderr)
 			}

@@ -24,21 +24,21 @@ type targetRun struct {
 // progress at the beginning or the end of the recording.
 func TestKernelTarget(t *testing.T) {
 	onOuterKernels(t, func(t *testing.T, release string) {
-		told := make(map[string]targetRun)
-		dir := played(t, release, "target", &told)
+		result := make(map[string]targetRun)
+		dir := sceneReport(t, release, "target", &result)
 		extra := map[string]func(*testing.T, string, targetRun, []lifeEvent){
 			"command": checkThreads, "exec": checkExec, "daemon": checkDaemon, "all": checkAll, "inside": checkInside,
 		}
-		for _, name := range slices.Sorted(maps.Keys(told)) {
+		for _, name := range slices.Sorted(maps.Keys(result)) {
 			t.Run(name, func(t *testing.T) {
 				trace := filepath.Join(dir, name+".pb")
-				events, s, v := lifeEvents(t, trace), add(t, trace, ""), verdicts(t, trace)
+				events, s, v := lifeEvents(t, trace), sumRecords(t, trace, ""), verdicts(t, trace)
 				if !v.Complete || v.Refuted > 0 || v.Lost != s.lost() || len(s.noRoom) > 0 {
 					t.Errorf("complete %v, %d refuted, %d lost; %v", v.Complete, v.Refuted, v.Lost, s)
 				}
-				checkOpens(t, told[name], events, s.missed["open"])
+				checkOpens(t, result[name], events, s.missed["open"])
 				if check := extra[name]; check != nil {
-					check(t, trace, told[name], events)
+					check(t, trace, result[name], events)
 				}
 			})
 		}
@@ -131,9 +131,9 @@ func checkAll(t *testing.T, trace string, run targetRun, events []lifeEvent) {
 	if len(tasks) < 5 {
 		t.Errorf("only %d processes", len(tasks))
 	}
-	s := add(t, trace, "busy")
+	s := sumRecords(t, trace, "busy")
 	for role := range run.Counts.Calls {
-		agree(t, role, s, run.lossRun)
+		compareCounts(t, role, s, run.lossRun)
 	}
 }
 
@@ -142,7 +142,7 @@ func checkAll(t *testing.T, trace string, run targetRun, events []lifeEvent) {
 // was renamed meanwhile.
 func checkInside(t *testing.T, trace string, _ targetRun, events []lifeEvent) {
 	var stray, first, last, exits, renamed uint64
-	missed := add(t, trace, "").missed["open"]
+	missed := sumRecords(t, trace, "").missed["open"]
 	for _, e := range events {
 		switch {
 		case e.Role != "open":

@@ -84,7 +84,7 @@ func TestKernelWorkloads(t *testing.T) {
 		o := recorded(t, release, "all")
 		t.Logf("%s", o.Stderr)
 		v := verdicts(t, o.trace)
-		whole(t, v, o.trace)
+		checkNothingLost(t, v, o.trace)
 		if !strings.HasPrefix(v.Kernel, strings.SplitN(release, "-", 2)[0]) {
 			t.Errorf("kernel %s", v.Kernel)
 		}
@@ -99,7 +99,7 @@ func TestKernelWorkloads(t *testing.T) {
 // recorded waits for an errand that must exit with 0, and returns its outcome.
 func recorded(t *testing.T, release, name string) *outcome {
 	t.Helper()
-	o := ran(t, release, name)
+	o := waitForErrand(t, release, name)
 	if o.Code != 0 {
 		t.Fatalf("%s: exit %d\n%s", name, o.Code, o.Stderr)
 	}

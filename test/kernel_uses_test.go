@@ -16,8 +16,8 @@ import (
 
 const usesDir = "/tmp/uses"
 
-// toldUse is the report of test/uses about one use of a path.
-type toldUse struct {
+// reportedUse is the report of test/uses about one use of a path.
+type reportedUse struct {
 	Way, Path, Target, How, Errno string
 	Dir                           bool
 }
@@ -30,16 +30,16 @@ var operationOfWay = map[string]string{
 	"io_uring getxattr": "walk", "io_uring setxattr": "walk",
 }
 
-func (u *toldUse) operation() string {
+func (u *reportedUse) operation() string {
 	if op := operationOfWay[u.Way]; op != "" {
 		return op
 	}
 	return u.Way[strings.LastIndexByte(u.Way, ' ')+1:]
 }
 
-// unknown reports whether this kernel does not have the call, or not with these arguments. (readlink of
+// unsupported reports whether this kernel does not have the call, or not with these arguments. (readlink of
 // a file that is no link returns EINVAL as well.)
-func (u *toldUse) unknown() bool {
+func (u *reportedUse) unsupported() bool {
 	return u.Errno == "EINVAL" && u.Way != "32-bit readlink" || u.Errno == "ENOSYS"
 }
 
@@ -49,18 +49,18 @@ func (u *toldUse) unknown() bool {
 func TestKernelUses(t *testing.T) {
 	onKernels(t, func(t *testing.T, release string) {
 		o := recorded(t, release, "uses")
-		told := make(map[string][]toldUse)
+		byPath := make(map[string][]reportedUse)
 		for line := range strings.Lines(o.Stdout) {
-			var u toldUse
+			var u reportedUse
 			if err := json.Unmarshal([]byte(line), &u); err != nil {
 				t.Fatal(err)
 			}
-			if !u.unknown() {
-				told[u.Path] = append(told[u.Path], u)
+			if !u.unsupported() {
+				byPath[u.Path] = append(byPath[u.Path], u)
 			}
 		}
-		if len(told) < 20 {
-			t.Fatalf("uses of %d paths: %s", len(told), o.Stdout)
+		if len(byPath) < 20 {
+			t.Fatalf("uses of %d paths: %s", len(byPath), o.Stdout)
 		}
 		calls := make(map[string][]*replay.PathCall)
 		var dir *replay.Object
@@ -72,13 +72,13 @@ func TestKernelUses(t *testing.T) {
 				calls[c.Path] = append(calls[c.Path], c)
 			}
 		}
-		for path, list := range told {
+		for path, list := range byPath {
 			if len(list) != len(calls[path]) {
 				t.Errorf("%s: %d calls, %d uses: %+v", path, len(calls[path]), len(list), list)
 				continue
 			}
 			for i, u := range list {
-				u.held(t, calls[path][i], dir)
+				u.compare(t, calls[path][i], dir)
 			}
 		}
 		if v := verdicts(t, o.trace); v.Lost > 0 || v.Refuted > 0 || v.Unproven > 0 {
@@ -87,8 +87,8 @@ func TestKernelUses(t *testing.T) {
 	})
 }
 
-// held compares a recorded call with the report about it. Dir is the directory that is open.
-func (u *toldUse) held(t *testing.T, c *replay.PathCall, dir *replay.Object) {
+// compare compares a recorded call with the report about it. Dir is the directory that is open.
+func (u *reportedUse) compare(t *testing.T, c *replay.PathCall, dir *replay.Object) {
 	t.Helper()
 	errno := ""
 	if c.Failed() {

@@ -16,20 +16,20 @@ import (
 type checker struct {
 	did    *truths
 	header *schema.Header
-	tape   tape
+	tape   eventLog
 
-	places  map[uint64]place  // by D number: where it was last seen
-	opened  map[uint64]*truth // by D number: its last open, if the order of operations is not known
-	holders map[address]*node // the directory that a dentry is of
-	held    map[string]int    // proven claims compared with the model, by kind
-	beyond  map[string]int    // proven claims about what the model does not know, by kind
-	faults  []string          // descriptions of proven claims that are false
-	denied  map[string]int    // refuted claims, by kind
-	met     map[string]bool   // what the compared claims were about, see things
+	places         map[uint64]place  // by D number: where it was last seen
+	opened         map[uint64]*truth // by D number: its last open, if the order of operations is not known
+	holders        map[address]*node // the directory that a dentry is of
+	compared       map[string]int    // proven claims compared with the model, by kind
+	unknownToModel map[string]int    // proven claims about what the model does not know, by kind
+	faults         []string          // descriptions of proven claims that are false
+	refuted        map[string]int    // refuted claims, by kind
+	topicsSeen     map[string]bool   // what the compared claims were about, see requiredTopics
 }
 
-// things are what claims must have been about for a run to count.
-var things = []string{"a bind mount", "a mount point", "..", "a symbolic link", "a walk that stopped", "an exchange", "one displaced", "a chroot",
+// requiredTopics are what claims must have been about for a run to count.
+var requiredTopics = []string{"a bind mount", "a mount point", "..", "a symbolic link", "a walk that stopped", "an exchange", "one displaced", "a chroot",
 	"a file without a name"}
 
 // place is the name of a dentry, and when it was seen there.
@@ -45,8 +45,8 @@ type address struct {
 	life int
 }
 
-// tape keeps the events of a trace, and the births and deaths of dentries at each address.
-type tape struct {
+// eventLog keeps the events of a trace, and the births and deaths of dentries at each address.
+type eventLog struct {
 	replay.Source
 	events  []schema.Event
 	parents []int            // by event: the life at its Parent's address
@@ -54,13 +54,13 @@ type tape struct {
 	turns   map[uint64][]int // by address: ids of the births and deaths
 }
 
-func (t *tape) Next() (schema.Record, error) {
+func (t *eventLog) Next() (schema.Record, error) {
 	rec, err := t.Source.Next()
 	if e, ok := rec.(*schema.Event); ok {
 		for len(t.events) < int(e.ID) {
 			t.events, t.parents = append(t.events, schema.Event{}), append(t.parents, 0)
 		}
-		t.events, t.parents = append(t.events, *e.Clone()), append(t.parents, t.lives[given(e).Parent])
+		t.events, t.parents = append(t.events, *e.Clone()), append(t.parents, t.lives[entryIn(e).Parent])
 		if born := e.Role == schema.RoleAlloc && e.Phase == schema.Exit; e.Dentry != 0 && (born || e.Role == schema.RoleKill) {
 			t.lives[e.Dentry]++
 			t.turns[e.Dentry] = append(t.turns[e.Dentry], int(e.ID))
@@ -69,13 +69,13 @@ func (t *tape) Next() (schema.Record, error) {
 	return rec, err
 }
 
-// asked returns the entry of a lookup or alloc by its id.
-func (t *tape) asked(id uint64) *schema.Event {
-	return given(t.event(id))
+// entryOf returns the entry of a lookup or alloc by its id.
+func (t *eventLog) entryOf(id uint64) *schema.Event {
+	return entryIn(t.event(id))
 }
 
-// given returns the entry of a call; for a call that is one event, the entry in that event.
-func given(e *schema.Event) *schema.Event {
+// entryIn returns the entry of a call; for a call that is one event, the entry in that event.
+func entryIn(e *schema.Event) *schema.Event {
 	if e.Entry != nil {
 		return e.Entry
 	}
@@ -83,15 +83,15 @@ func given(e *schema.Event) *schema.Event {
 }
 
 // event returns the event with the id, or an empty one if there is none.
-func (t *tape) event(id uint64) *schema.Event {
+func (t *eventLog) event(id uint64) *schema.Event {
 	if id >= uint64(len(t.events)) {
 		return &schema.Event{}
 	}
 	return &t.events[id]
 }
 
-// whole reports whether no dentry was born or died at the address between two events.
-func (t *tape) whole(addr, after, before uint64) bool {
+// unchanged reports whether no dentry was born or died at the address between two events.
+func (t *eventLog) unchanged(addr, after, before uint64) bool {
 	for _, id := range t.turns[addr] {
 		if uint64(id) > after && uint64(id) < before {
 			return false
@@ -100,21 +100,21 @@ func (t *tape) whole(addr, after, before uint64) bool {
 	return true
 }
 
-// hold reads a trace to its end and compares every proven claim with what was done. A refuted claim is
+// checkClaims reads a trace to its end and compares every proven claim with what was done. A refuted claim is
 // a fault.
-func hold(src replay.Source, did *truths) (*checker, *report.Findings, error) {
+func checkClaims(src replay.Source, did *truths) (*checker, *report.Findings, error) {
 	c := &checker{
 		did: did, header: src.Header(),
-		tape:   tape{Source: src, lives: make(map[uint64]int), turns: make(map[uint64][]int)},
+		tape:   eventLog{Source: src, lives: make(map[uint64]int), turns: make(map[uint64][]int)},
 		places: make(map[uint64]place), opened: make(map[uint64]*truth), holders: make(map[address]*node),
-		held: make(map[string]int), beyond: make(map[string]int), denied: make(map[string]int), met: make(map[string]bool),
+		compared: make(map[string]int), unknownToModel: make(map[string]int), refuted: make(map[string]int), topicsSeen: make(map[string]bool),
 	}
 	f, err := report.Judge(&c.tape, report.Options{Each: func(cl *report.Claim) {
 		switch cl.Verdict {
 		case report.Proven:
 			c.claim(cl)
 		case report.Refuted:
-			c.denied[cl.Kind.String()]++
+			c.refuted[cl.Kind.String()]++
 			c.faults = append(c.faults, fmt.Sprintf("%s of %.80q refuted (%s), at #%d: the model knows nothing against it", cl.Kind, cl.Subject, cl.Reason(), len(c.tape.events)-1))
 		}
 	}})
@@ -136,9 +136,9 @@ func (c *checker) claim(cl *report.Claim) {
 		}
 		c.faults = append(c.faults, fmt.Sprintf("%s of %.80q, D%d, events %v, at #%d: %v", kind, cl.Subject, cl.Object.Seq, ids, len(c.tape.events)-1, err))
 	case known:
-		c.held[kind]++
+		c.compared[kind]++
 	default:
-		c.beyond[kind]++
+		c.unknownToModel[kind]++
 	}
 }
 
@@ -207,9 +207,9 @@ func (c *checker) open(cl *report.Claim, t *truth, enter, exit *schema.Event) er
 	return fmt.Errorf("a kind of claim that the model does not know")
 }
 
-// at binds a dentry to the name under which it was seen: a dentry has one name until a rename gives it
+// bindName binds a dentry to the name under which it was seen: a dentry has one name until a rename gives it
 // another.
-func (c *checker) at(d uint64, s *step, t *truth, event uint64) error {
+func (c *checker) bindName(d uint64, s *step, t *truth, event uint64) error {
 	if s == nil {
 		return fmt.Errorf("%v has no component", t.op)
 	}
@@ -224,9 +224,9 @@ func (c *checker) at(d uint64, s *step, t *truth, event uint64) error {
 	return nil
 }
 
-// under binds the parent of an event to a directory. The dentry of a removed directory becomes
+// bindParent binds the parent of an event to a directory. The dentry of a removed directory becomes
 // negative, and a mkdir of that name gives it another inode.
-func (c *checker) under(e *schema.Event, dir *node) error {
+func (c *checker) bindParent(e *schema.Event, dir *node) error {
 	at := address{e.Parent, c.tape.parents[e.ID]}
 	if before, seen := c.holders[at]; seen && before != dir && before.links > 0 {
 		return fmt.Errorf("the parent %#x at #%d was %s before, and is %s", e.Parent, e.ID, before.what, dir.what)
@@ -242,15 +242,15 @@ func (c *checker) terms(cl *report.Claim) error {
 			return fmt.Errorf("#%d is about %#x, the claim about %#x", t.Event, e.Dentry, cl.Object.Addr)
 		}
 	}
-	if n := len(cl.Terms); n > 0 && !c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, cl.Terms[n-1].Event) {
+	if n := len(cl.Terms); n > 0 && !c.tape.unchanged(cl.Object.Addr, cl.Terms[0].Event, cl.Terms[n-1].Event) {
 		return fmt.Errorf("the address had another life between #%d and #%d", cl.Terms[0].Event, cl.Terms[n-1].Event)
 	}
 	return nil
 }
 
-// born checks that the alloc of a dentry, if it is an operand, was for a name with the token, and in an
+// checkAlloc checks that the alloc of a dentry, if it is an operand, was for a name with the token, and in an
 // operation whose path has that name.
-func (c *checker) born(cl *report.Claim, token int) error {
+func (c *checker) checkAlloc(cl *report.Claim, token int) error {
 	for _, term := range cl.Terms {
 		e := c.tape.event(term.Event)
 		if e.Role != schema.RoleAlloc {

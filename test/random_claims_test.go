@@ -26,21 +26,21 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		if n++; n > len(cl.Terms) {
 			return fmt.Errorf("%d components, and %v has more", len(cl.Terms), t.op)
 		}
-		e, k := c.tape.asked(cl.Terms[n-1].Event), &walk.Keys()[n-1]
+		e, k := c.tape.entryOf(cl.Terms[n-1].Event), &walk.Keys()[n-1]
 		if e.Name != s.name || e.Parent != k.Parent || k.Offset != s.offset || k.Event != e.ID {
 			return fmt.Errorf("#%d is about %q, component %d is %q", e.ID, e.Name, n, s.name)
 		}
-		if err := c.way(&k.Way, s.up, linked, t); err != nil {
+		if err := c.compareWay(&k.Way, s.up, linked, t); err != nil {
 			return err
 		}
 		mounted = mounted && !s.up && !linked // otherwise those are named instead
 		if k.Way.Mount != (mounted && s.dir.up == s.dir) || (k.Way.Bind.Addr == e.Parent) != (mounted && s.dir.up != s.dir) {
 			return fmt.Errorf("%v: %+v, and in the model a mount point: %v", t.op, k.Way, mounted)
 		}
-		if err := c.under(e, s.dir); err != nil {
+		if err := c.bindParent(e, s.dir); err != nil {
 			return err
 		}
-		c.meet(&k.Way)
+		c.noteTopics(&k.Way)
 		linked, mounted = false, s.mounted
 	}
 	if n != len(cl.Terms) {
@@ -50,21 +50,21 @@ func (c *checker) key(cl *report.Claim, t *truth) error {
 		return fmt.Errorf("%q was not looked up, and in the model %q", walk.Stop.Rest, t.trail.rest)
 	}
 	for what, met := range map[string]bool{"a walk that stopped": walk.Stop.Rest != "", "a chroot": t.op.Thread == jailed, "a file without a name": t.op.Call == "tmpfile" && t.op.Errno == 0} {
-		c.met[what] = c.met[what] || met
+		c.topicsSeen[what] = c.topicsSeen[what] || met
 	}
-	c.meet(&walk.Stop.Way)
-	return c.way(&walk.Stop.Way, t.trail.up && t.op.Errno == 0, linked, t)
+	c.noteTopics(&walk.Stop.Way)
+	return c.compareWay(&walk.Stop.Way, t.trail.up && t.op.Errno == 0, linked, t)
 }
 
-// meet records what the claim says about the way to a component.
-func (c *checker) meet(w *report.Way) {
+// noteTopics records what the claim says about the way to a component.
+func (c *checker) noteTopics(w *report.Way) {
 	for what, met := range map[string]bool{"a bind mount": w.Bind.Seq != 0, "a mount point": w.Mount, "..": w.Up, "a symbolic link": w.Outside.Count > 0} {
-		c.met[what] = c.met[what] || met
+		c.topicsSeen[what] = c.topicsSeen[what] || met
 	}
 }
 
-// way compares what a claim says about the way between two components.
-func (c *checker) way(w *report.Way, up, linked bool, t *truth) error {
+// compareWay compares what a claim says about the way between two components.
+func (c *checker) compareWay(w *report.Way, up, linked bool, t *truth) error {
 	if w.Up != up || (w.Outside.Count > 0) != linked {
 		return fmt.Errorf("%v: between two components %+v, and in the model ..: %v, a link: %v", t.op, *w, up, linked)
 	}
@@ -72,7 +72,7 @@ func (c *checker) way(w *report.Way, up, linked bool, t *truth) error {
 }
 
 func (c *checker) prefix(cl *report.Claim, t *truth, enter *schema.Event) error {
-	e := c.tape.asked(cl.Left.Event)
+	e := c.tape.entryOf(cl.Left.Event)
 	if e.NameAddr-enter.NameAddr != cl.Result || cl.Means != t.op.Path[:min(cl.Result, uint64(len(t.op.Path)))] {
 		return fmt.Errorf("#%d lies %d bytes into the path", e.ID, e.NameAddr-enter.NameAddr)
 	}
@@ -94,19 +94,19 @@ func (c *checker) equality(cl *report.Claim, t *truth, exit *schema.Event) error
 	if t.loose {
 		return c.same(cl.Object.Seq, t)
 	}
-	s := t.opened(cl.Object.Seq)
+	s := t.openedStep(cl.Object.Seq)
 	if s == nil {
 		return nil
 	}
-	if err := c.at(cl.Object.Seq, s, t, exit.ID); err != nil {
+	if err := c.bindName(cl.Object.Seq, s, t, exit.ID); err != nil {
 		return err
 	}
-	return c.born(cl, s.token)
+	return c.checkAlloc(cl, s.token)
 }
 
-// opened returns the name of what an open led to, or nil if that is not known. The dentry of a file
+// openedStep returns the name of what an open led to, or nil if that is not known. The dentry of a file
 // without a name gets a token that no name has.
-func (t *truth) opened(d uint64) *step {
+func (t *truth) openedStep(d uint64) *step {
 	switch s := t.trail.last(); {
 	case t.op.Call == "tmpfile":
 		return &step{dir: t.node, token: -int(d)}
@@ -125,7 +125,7 @@ func (c *checker) same(d uint64, t *truth) error {
 	if before == nil || before.op.Ino == t.op.Ino {
 		return nil
 	}
-	if c.did.any(before.op.T0, t.op.T1, func(o *truth) bool { return o.loose && o.op.Call == "unlink" }) {
+	if c.did.anyDuring(before.op.T0, t.op.T1, func(o *truth) bool { return o.loose && o.op.Call == "unlink" }) {
 		return nil
 	}
 	return fmt.Errorf("%v and %v opened inodes %d and %d, and nothing was unlinked", before.op, t.op, before.op.Ino, t.op.Ino)
@@ -142,17 +142,17 @@ func (c *checker) negative(cl *report.Claim, t *truth, exit *schema.Event) error
 		return fmt.Errorf("%q is there", s.name)
 	case cl.Object.Addr == 0:
 		return nil // no lookup found a dentry and none was made: there is nothing to compare
-	case kept && !c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID):
+	case kept && !c.tape.unchanged(cl.Object.Addr, cl.Terms[0].Event, exit.ID):
 		return fmt.Errorf("the address had another life in between")
-	case !kept && c.tape.whole(cl.Object.Addr, cl.Terms[0].Event, exit.ID) && strings.Contains(cl.Note.String(), "killed"):
+	case !kept && c.tape.unchanged(cl.Object.Addr, cl.Terms[0].Event, exit.ID) && strings.Contains(cl.Note.String(), "killed"):
 		return fmt.Errorf("nothing killed it")
 	case t.loose:
 		return nil
 	}
-	if err := c.at(cl.Object.Seq, s, t, exit.ID); err != nil {
+	if err := c.bindName(cl.Object.Seq, s, t, exit.ID); err != nil {
 		return err
 	}
-	return c.born(cl, s.token)
+	return c.checkAlloc(cl, s.token)
 }
 
 func (c *checker) absence(cl *report.Claim, t *truth, enter, exit *schema.Event) error {
@@ -199,11 +199,11 @@ func (c *checker) creation(cl *report.Claim, t *truth, exit *schema.Event) error
 	if t.op.Errno != 0 || t.op.Call != "tmpfile" && t.op.Flags&oCreat == 0 || !t.loose && !t.created {
 		return fmt.Errorf("%v made nothing", t.op)
 	}
-	s := t.opened(cl.Object.Seq)
+	s := t.openedStep(cl.Object.Seq)
 	if err := c.terms(cl); err != nil || s == nil {
 		return err
 	}
-	return c.at(cl.Object.Seq, s, t, exit.ID)
+	return c.bindName(cl.Object.Seq, s, t, exit.ID)
 }
 
 func (c *checker) hardLink(cl *report.Claim, t *truth) error {
@@ -220,7 +220,7 @@ func (c *checker) hardLink(cl *report.Claim, t *truth) error {
 		return fmt.Errorf("%v and %v opened two files", before.op, t.op)
 	case t.links < 2 || before.op.Call == "tmpfile" || t.op.Call == "tmpfile":
 		return fmt.Errorf("%v and %v: the file has %d names", before.op, t.op, t.links)
-	case cl.Object.Seq == cl.Other.Seq || other.Dentry != cl.Other.Addr || !c.tape.whole(other.Dentry, other.ID, cl.Terms[1].Event):
+	case cl.Object.Seq == cl.Other.Seq || other.Dentry != cl.Other.Addr || !c.tape.unchanged(other.Dentry, other.ID, cl.Terms[1].Event):
 		return fmt.Errorf("the other dentry did not live so long")
 	}
 	return nil
@@ -244,10 +244,10 @@ func (c *checker) eviction(cl *report.Claim, t *truth, exit *schema.Event) error
 	if before.step.dir != s.dir || before.step.name != s.name || before.event > kill.ID {
 		return fmt.Errorf("it was %q in %s at #%d, and now it is about %q in %s", before.step.name, before.step.dir.what, before.event, s.name, s.dir.what)
 	}
-	if !c.did.any(before.by.op.T0, kill.Time, (*truth).ends) {
+	if !c.did.anyDuring(before.by.op.T0, kill.Time, (*truth).mayEndDentries) {
 		return fmt.Errorf("nothing was done that could have ended it")
 	}
-	return c.at(cl.Object.Seq, s, t, exit.ID)
+	return c.bindName(cl.Object.Seq, s, t, exit.ID)
 }
 
 func (c *checker) race(cl *report.Claim, t *truth) error {
@@ -288,7 +288,7 @@ func (c *checker) deletion(cl *report.Claim) (bool, error) {
 	if err := c.terms(cl); err != nil {
 		return true, err
 	}
-	return true, c.at(cl.Object.Seq, t.trail.last(), t, e.ID)
+	return true, c.bindName(cl.Object.Seq, t.trail.last(), t, e.ID)
 }
 
 func (c *checker) move(cl *report.Claim) (bool, error) {
@@ -312,16 +312,16 @@ func (c *checker) move(cl *report.Claim) (bool, error) {
 		if m.from.name != moved.From.Name || m.to.name != moved.To.Name {
 			continue
 		}
-		if err := c.under(enter, m.from.dir); err != nil {
+		if err := c.bindParent(enter, m.from.dir); err != nil {
 			return true, err
 		}
-		if err := c.under(exit, m.to.dir); err != nil {
+		if err := c.bindParent(exit, m.to.dir); err != nil {
 			return true, err
 		}
 		if err := c.target(cl, t, m, exit.ID); err != nil {
 			return true, err
 		}
-		return true, c.at(cl.Object.Seq, &step{dir: m.to.dir, name: m.to.name, token: m.token}, t, exit.ID)
+		return true, c.bindName(cl.Object.Seq, &step{dir: m.to.dir, name: m.to.name, token: m.token}, t, exit.ID)
 	}
 	return true, fmt.Errorf("%v did not rename %q to %q", t.op, moved.From.Name, moved.To.Name)
 }
@@ -333,15 +333,15 @@ func (c *checker) target(cl *report.Claim, t *truth, m *move, event uint64) erro
 	case target.Exchange != (t.op.Call == "exchange"):
 		return fmt.Errorf("%v: an exchange: %v", t.op, target.Exchange)
 	case target.Back == 0:
-		c.met["one displaced"] = c.met["one displaced"] || target.Seen && m.to.node != nil
+		c.topicsSeen["one displaced"] = c.topicsSeen["one displaced"] || target.Seen && m.to.node != nil
 		return nil
 	}
-	c.met["an exchange"] = true
+	c.topicsSeen["an exchange"] = true
 	back := t.moves[len(t.moves)-1]
 	if m == &t.moves[1] {
 		back = t.moves[0]
 	}
-	return c.at(target.Seq, &step{dir: back.to.dir, name: back.to.name, token: back.token}, t, event)
+	return c.bindName(target.Seq, &step{dir: back.to.dir, name: back.to.name, token: back.token}, t, event)
 }
 
 // hash computes the name hash as described in FORMAT.md.

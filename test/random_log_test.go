@@ -85,8 +85,8 @@ func (ts *truths) at(tid uint32, time uint64) *truth {
 	return list[i]
 }
 
-// ends reports whether the operation can have ended dentries.
-func (t *truth) ends() bool {
+// mayEndDentries reports whether the operation can have ended dentries.
+func (t *truth) mayEndDentries() bool {
 	switch t.op.Call {
 	case "drop", "unlink", "rmdir", "rename", "exchange":
 		return true
@@ -94,8 +94,8 @@ func (t *truth) ends() bool {
 	return false
 }
 
-// any reports whether an operation that fits was in progress between two times.
-func (ts *truths) any(first, last uint64, fits func(*truth) bool) bool {
+// anyDuring reports whether an operation that fits was in progress between two times.
+func (ts *truths) anyDuring(first, last uint64, fits func(*truth) bool) bool {
 	for _, t := range ts.all {
 		if t.op.T0 <= last && first <= t.op.T1 && fits(t) {
 			return true

@@ -193,7 +193,7 @@ func TestRandomModelNoticesPlantedFaults(t *testing.T) {
 			if f.next = 0; !plant(p) {
 				t.Fatal("the recording has no place for it")
 			}
-			c := judged(t, f, p.ops)
+			c := checkSample(t, f, p.ops)
 			if !slices.ContainsFunc(c.faults, func(s string) bool {
 				return strings.HasPrefix(s, kind.String()+" of ") && !strings.Contains(s, " refuted ")
 			}) {
@@ -245,7 +245,7 @@ func TestRandomModelNoticesAFalseRace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, _, err := hold(f, did)
+	c, _, err := checkClaims(f, did)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,13 +63,13 @@ func (f *forged) Next() (schema.Record, error) {
 	return f.records[f.next-1], nil
 }
 
-func judged(t *testing.T, src replay.Source, ops []operation) *checker {
+func checkSample(t *testing.T, src replay.Source, ops []operation) *checker {
 	t.Helper()
 	did, err := replayLog(ops)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, _, err := hold(src, did)
+	c, _, err := checkClaims(src, did)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestRandomSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, findings, err := hold(f, did)
+	c, findings, err := checkClaims(f, did)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestRandomSample(t *testing.T) {
 	for _, fault := range c.faults {
 		t.Error(fault)
 	}
-	c.enough(t, findings)
+	c.checkCoverage(t, findings)
 }
 
 // TestRandomModelRefusesNonsense checks that the model refuses a log of what cannot have happened.

@@ -26,9 +26,9 @@ import (
 )
 
 const (
-	workers  = 4               // workers that are recorded
-	outsider = workers         // index of the worker that is not recorded
-	rendez   = "@dtrec-random" // abstract socket where the workers find the coordinator, so that no file is involved
+	workers    = 4               // workers that are recorded
+	outsider   = workers         // index of the worker that is not recorded
+	rendezvous = "@dtrec-random" // abstract socket where the workers find the coordinator, so that no file is involved
 )
 
 func main() {
@@ -81,7 +81,7 @@ type peer struct {
 }
 
 func (c *coordinator) start() error {
-	l, err := net.Listen("unix", rendez)
+	l, err := net.Listen("unix", rendezvous)
 	if err != nil {
 		return err
 	}

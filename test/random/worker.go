@@ -62,7 +62,7 @@ func work(index string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := net.Dial("unix", rendez)
+	conn, err := net.Dial("unix", rendezvous)
 	if err != nil {
 		return err
 	}

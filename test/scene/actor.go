@@ -22,7 +22,7 @@ import (
 type actor struct {
 	PID   int
 	cmd   *exec.Cmd
-	told  io.WriteCloser
+	stdin io.WriteCloser
 	reply *bufio.Reader
 }
 
@@ -38,11 +38,11 @@ func newActor(name string) *actor {
 
 // newConversation returns an actor that talks to a command which is yet to be started.
 func newConversation(cmd *exec.Cmd) *actor {
-	told, err := cmd.StdinPipe()
+	stdin, err := cmd.StdinPipe()
 	check(err)
 	reply, err := cmd.StdoutPipe()
 	check(err)
-	return &actor{cmd: cmd, told: told, reply: bufio.NewReader(reply)}
+	return &actor{cmd: cmd, stdin: stdin, reply: bufio.NewReader(reply)}
 }
 
 // try sends a command, and returns its result or its error. Words must not contain spaces.
@@ -61,7 +61,7 @@ func (a *actor) do(words ...string) string {
 }
 
 func (a *actor) send(words ...string) {
-	_, err := fmt.Fprintln(a.told, strings.Join(words, " "))
+	_, err := fmt.Fprintln(a.stdin, strings.Join(words, " "))
 	check(err)
 }
 
@@ -78,7 +78,7 @@ func (a *actor) answer() (string, error) {
 // exit ends the actors and waits for them.
 func exit(actors ...*actor) {
 	for _, a := range actors {
-		check(a.told.Close())
+		check(a.stdin.Close())
 		check(a.cmd.Wait())
 	}
 }

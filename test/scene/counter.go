@@ -13,8 +13,8 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 )
 
-// counted returns the functions to count by role. The first one that the kernel has is counted.
-func counted() map[string][]string {
+// countedSymbols returns the functions to count by role. The first one that the kernel has is counted.
+func countedSymbols() map[string][]string {
 	return map[string][]string{
 		"open":         {"do_filp_open", "do_file_open"},
 		"lookup":       {"d_lookup"},
@@ -47,7 +47,7 @@ func newCounter(comm string) *counter {
 	c.numbers, err = ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8 * 16, MaxEntries: 1})
 	check(err)
 	next := uint32(0)
-	for role, symbols := range counted() {
+	for role, symbols := range countedSymbols() {
 		c.places[role] = [2]uint32{next, next + 1}
 		c.attach(symbols, ebpf.AttachTraceFEntry, comm, next)
 		c.attach(symbols, ebpf.AttachTraceFExit, comm, next+1)

@@ -51,7 +51,7 @@ func errands(file, dir string) {
 	var list []errand
 	check(json.Unmarshal(text, &list))
 	check(os.MkdirAll(outDir, 0o755))
-	first, booted := there(), len(mounts())
+	first, booted := existingPaths(), len(mounts())
 	done := make(map[string]outcome)
 	for _, e := range list {
 		start := time.Now()
@@ -101,8 +101,8 @@ func (e errand) run() outcome {
 	return outcome{stdout.Bytes(), stderr.Bytes(), code}
 }
 
-// there returns the names in the directories that errands work in, and on the disks below an overlay.
-func there() map[string]bool {
+// existingPaths returns the names in the directories that errands work in, and on the disks below an overlay.
+func existingPaths() map[string]bool {
 	names := make(map[string]bool)
 	for _, dir := range append([]string{"/mnt/casefold", "/.dtrec/tmp", "/.dtrec/work"}, places...) {
 		entries, err := os.ReadDir(dir)
@@ -150,7 +150,7 @@ func tidy(first map[string]bool, booted int) {
 			fail(fmt.Errorf("unmount %q: %w", m.point, err))
 		}
 	}
-	for name := range there() {
+	for name := range existingPaths() {
 		if !first[name] {
 			check(os.RemoveAll(name))
 		}

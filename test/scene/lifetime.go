@@ -59,7 +59,7 @@ func lifetime(dir string) any {
 // churn records a target that creates and removes files, few of which are in the cache at a time: on
 // ext4, where the dentry of an open file dies with the last close, and on tmpfs.
 func (s *stage) churn(trace string) {
-	r := record(few("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)...)
+	r := record(fewRolesArgs("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)...)
 	s.reuser.do("many", "churn", lifeDir, "churn", "1000")
 	s.reuser.do("many", "churn", "/dev/shm", "churn", "19000")
 	r.end()

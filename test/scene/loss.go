@@ -44,18 +44,18 @@ type rebuiltRun struct{ Opens int }
 // and detaches.
 func rebuilt(dir string) any {
 	check(os.MkdirAll(lossDir, 0o755))
-	r := record(few("--comm", lossName, "-o", filepath.Join(dir, "rebuilt.pb"))...)
+	r := record(fewRolesArgs("--comm", lossName, "-o", filepath.Join(dir, "rebuilt.pb"))...)
 	a := newActor("waiting")
 	a.do("name", lossName)
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		record(few("--comm", "nobody", "-o", lossDir+"/other.pb")...).end()
+		record(fewRolesArgs("--comm", "nobody", "-o", lossDir+"/other.pb")...).end()
 	}()
 	const batch = 200
-	told := rebuiltRun{}
-	for going := true; going; told.Opens += batch {
-		a.do("many", "churn", "/dev/shm", fmt.Sprint("rebuilt", told.Opens, "-"), fmt.Sprint(batch))
+	result := rebuiltRun{}
+	for going := true; going; result.Opens += batch {
+		a.do("many", "churn", "/dev/shm", fmt.Sprint("rebuilt", result.Opens, "-"), fmt.Sprint(batch))
 		select {
 		case <-gone:
 			going = false
@@ -64,7 +64,7 @@ func rebuilt(dir string) any {
 	}
 	a.do("name", "waiting")
 	r.end()
-	return told
+	return result
 }
 
 // flood opens a few files, which fit into the ring buffer even if nobody reads it, and then as many as
@@ -99,7 +99,7 @@ func flood(c *counter, trace, attach string) lossRun {
 func missed(c *counter, trace string) lossRun {
 	const fifo, tasks = lossDir + "/fifo", 1100
 	check(unix.Mkfifo(fifo, 0o600))
-	r := record(few("--comm", lossName, "--attach", "kprobe", "-o", trace)...)
+	r := record(fewRolesArgs("--comm", lossName, "--attach", "kprobe", "-o", trace)...)
 	b := newBlocked(lossName, fifo)
 	b.block(tasks)
 	b.release()

@@ -42,8 +42,8 @@ func main() {
 		fail(fmt.Errorf("no scene %q", os.Args[1]))
 	}
 	check(os.MkdirAll(os.Args[2], 0o755))
-	told := play(os.Args[2])
-	check(json.NewEncoder(os.Stdout).Encode(told))
+	result := play(os.Args[2])
+	check(json.NewEncoder(os.Stdout).Encode(result))
 }
 
 // check ends the program on an error that is not part of the test.

@@ -19,13 +19,13 @@ import (
 type recorder struct {
 	cmd    *exec.Cmd
 	stderr *bufio.Reader
-	said   strings.Builder
+	output strings.Builder
 }
 
-// few returns the arguments of a recording that is about which tasks are recorded, or about the
+// fewRolesArgs returns the arguments of a recording that is about which tasks are recorded, or about the
 // recorder, and so needs few roles. Each role left out is a program or two fewer to attach and detach,
 // which is what a guest spends most of its time on.
-func few(args ...string) []string { return append([]string{"--only", fewRoles}, args...) }
+func fewRolesArgs(args ...string) []string { return append([]string{"--only", fewRoles}, args...) }
 
 const (
 	fewRoles  = "open,lookup,lookup_chain,lookup_rcu,alloc,insert,kill,free,exec,exit"
@@ -62,17 +62,17 @@ func recordActor(name string, args ...string) (*recorder, *actor) {
 // record starts dtrec record without a command, and returns when the recording has begun.
 func record(args ...string) *recorder {
 	r := startRecorder(args...)
-	r.begun()
+	r.waitBegun()
 	return r
 }
 
-// begun waits until dtrec prints that it records.
-func (r *recorder) begun() {
+// waitBegun waits until dtrec prints that it records.
+func (r *recorder) waitBegun() {
 	for {
 		line, err := r.stderr.ReadString('\n')
-		r.said.WriteString(line)
+		r.output.WriteString(line)
 		if err != nil {
-			fail(fmt.Errorf("dtrec does not record: %w\n%s", err, r.said.String()))
+			fail(fmt.Errorf("dtrec does not record: %w\n%s", err, r.output.String()))
 		}
 		if strings.HasPrefix(line, "dtrec: recording;") {
 			return
@@ -90,9 +90,9 @@ func (r *recorder) end() string {
 func (r *recorder) wait() string {
 	rest, err := io.ReadAll(r.stderr)
 	check(err)
-	r.said.Write(rest)
+	r.output.Write(rest)
 	if err := r.cmd.Wait(); err != nil {
-		fail(fmt.Errorf("dtrec: %w\n%s", err, r.said.String()))
+		fail(fmt.Errorf("dtrec: %w\n%s", err, r.output.String()))
 	}
-	return r.said.String()
+	return r.output.String()
 }

@@ -54,20 +54,20 @@ const recordingDir = "/tmp/recording"
 // recording runs recorders that record, are killed, and are refused.
 func recording(dir string) any {
 	check(os.MkdirAll(recordingDir, 0o755))
-	told := recordingRun{Events: map[string][]string{}}
+	result := recordingRun{Events: map[string][]string{}}
 	for _, how := range []string{"fentry", "kprobe"} {
 		deeds(filepath.Join(dir, how+".pb"), how)
 	}
-	touched(filepath.Join(dir, "touched.pb"), &told)
-	told.Killed = killed(filepath.Join(dir, "killed.pb"), &told)
+	touched(filepath.Join(dir, "touched.pb"), &result)
+	result.Killed = killed(filepath.Join(dir, "killed.pb"), &result)
 	busyTasks(filepath.Join(dir, "busy.pb"))
-	quit(filepath.Join(dir, "quit.pb"), &told)
-	told.Full = full()
-	told.Closed = closed()
-	told.Watch = ended(exec.Command("/dtrec", "record", "--watch", "4294967295", "-o", recordingDir+"/watch.pb", "-a"))
-	told.Sudo = sudo(filepath.Join(recordingDir, "sudo.pb"))
-	told.Attached = attachedPrograms()
-	return told
+	quit(filepath.Join(dir, "quit.pb"), &result)
+	result.Full = full()
+	result.Closed = closed()
+	result.Watch = runToExit(exec.Command("/dtrec", "record", "--watch", "4294967295", "-o", recordingDir+"/watch.pb", "-a"))
+	result.Sudo = sudo(filepath.Join(recordingDir, "sudo.pb"))
+	result.Attached = attachedPrograms()
+	return result
 }
 
 // attachedPrograms waits up to a minute until the programs of the last recorder are gone, since its
@@ -92,7 +92,7 @@ func attachedPrograms() (n int) {
 
 // deeds does one thing of each kind whose kernel function is probed at its return.
 func deeds(trace, how string) {
-	_, a := recordActor("deeds", few("--only", "delete,move,unlink,evict", "--attach", how, "-o", trace)...)
+	_, a := recordActor("deeds", fewRolesArgs("--only", "delete,move,unlink,evict", "--attach", how, "-o", trace)...)
 	at := func(name string) string { return filepath.Join(recordingDir, how+name) }
 	a.do("many", "create", recordingDir, how, "2")
 	a.do("exchange", at("00000"), at("00001"))
@@ -107,9 +107,9 @@ func deeds(trace, how string) {
 
 // killed kills a recorder while it works, beside another one that stays. It returns the time of that,
 // CLOCK_BOOTTIME in ns.
-func killed(trace string, told *recordingRun) uint64 {
-	other := record(few("--comm", "nobody", "--attach", "kprobe", "-o", trace+".other")...)
-	r := record(few("--comm", "clock", "--attach", "kprobe", "-o", trace)...)
+func killed(trace string, result *recordingRun) uint64 {
+	other := record(fewRolesArgs("--comm", "nobody", "--attach", "kprobe", "-o", trace+".other")...)
+	r := record(fewRolesArgs("--comm", "clock", "--attach", "kprobe", "-o", trace)...)
 	a := newActor("clock")
 	a.send("clock", recordingDir+"/tick")
 	time.Sleep(time.Second)
@@ -118,15 +118,15 @@ func killed(trace string, told *recordingRun) uint64 {
 	_ = r.cmd.Wait() // killed
 	check(a.cmd.Process.Kill())
 	_ = a.cmd.Wait()
-	told.Events["killed"] = tracefsEvents()
+	result.Events["killed"] = tracefsEvents()
 	said, _ := exec.Command("/dtrec", "doctor").CombinedOutput() // its exit status is about gaps, and not checked here
-	told.Doctor = string(said)
-	next := record(few("--comm", "nobody", "--attach", "kprobe", "-o", trace+".next")...)
-	told.Events["next"] = tracefsEvents()
+	result.Doctor = string(said)
+	next := record(fewRolesArgs("--comm", "nobody", "--attach", "kprobe", "-o", trace+".next")...)
+	result.Events["next"] = tracefsEvents()
 	next.end()
-	told.Events["other"] = tracefsEvents()
+	result.Events["other"] = tracefsEvents()
 	other.end()
-	told.Events["end"] = tracefsEvents()
+	result.Events["end"] = tracefsEvents()
 	return now
 }
 
@@ -153,7 +153,7 @@ func tracefsEvents() []string {
 // busyTasks records more tasks than the machine has CPUs, all working in the same directory.
 func busyTasks(trace string) {
 	const name, tasks = "busy", 4
-	r := record(few("--comm", name, "--buffer", "64M", "-o", trace)...)
+	r := record(fewRolesArgs("--comm", name, "--buffer", "64M", "-o", trace)...)
 	var all []*actor
 	for i := range tasks {
 		a := newActor(name)
@@ -174,7 +174,7 @@ var unhookings = []string{"/proc/sys/kernel/ftrace_enabled", "/sys/kernel/debug/
 
 // unhooked opens files while hooks are off, and as many after they are on again, for each of the
 // switches.
-func unhooked(told *recordingRun) {
+func unhooked(result *recordingRun) {
 	a := newActor("waiting")
 	defer exit(a)
 	a.do("name", "unhooked")
@@ -182,7 +182,7 @@ func unhooked(told *recordingRun) {
 	_ = unix.Mount("scene", "/sys/kernel/debug", "debugfs", 0, "") // it may be mounted already
 	for i, file := range unhookings {
 		if err := os.WriteFile(file, []byte("0"), 0); err != nil {
-			told.Refused++
+			result.Refused++
 			continue
 		}
 		a.do("many", "miss", recordingDir, fmt.Sprint("off", i), "20")
@@ -193,17 +193,17 @@ func unhooked(told *recordingRun) {
 
 // touched repeatedly writes to the ftrace switch the value that it has, as trace-cmd does, between
 // opens. Then it turns the switch off and on.
-func touched(trace string, told *recordingRun) {
-	r := record(few("--comm", "touched", "-o", trace)...)
+func touched(trace string, result *recordingRun) {
+	r := record(fewRolesArgs("--comm", "touched", "-o", trace)...)
 	a := newActor("touched")
 	for i := range 20 {
 		check(os.WriteFile(unhookings[0], []byte("1"), 0))
 		a.do("miss", fmt.Sprint(recordingDir, "/touched", i))
 	}
 	time.Sleep(200 * time.Millisecond) // so that the recorder checks the switch a few times
-	told.Touched = boottime()
+	result.Touched = boottime()
 	if err := os.WriteFile(unhookings[0], []byte("0"), 0); err != nil {
-		told.Untouched = err.Error()
+		result.Untouched = err.Error()
 	} else {
 		check(os.WriteFile(unhookings[0], []byte("1"), 0))
 	}
@@ -212,13 +212,13 @@ func touched(trace string, told *recordingRun) {
 }
 
 // quit examines a recorder that records, and ends it with SIGQUIT.
-func quit(trace string, told *recordingRun) {
-	r := record(few("--comm", "unhooked", "--attach", "kprobe", "-o", trace)...)
-	unhooked(told)
-	told.Capabilities = capabilities(r.cmd.Process.Pid)
+func quit(trace string, result *recordingRun) {
+	r := record(fewRolesArgs("--comm", "unhooked", "--attach", "kprobe", "-o", trace)...)
+	unhooked(result)
+	result.Capabilities = capabilities(r.cmd.Process.Pid)
 	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", r.cmd.Process.Pid))
 	check(err)
-	told.Descriptors = len(fds)
+	result.Descriptors = len(fds)
 	check(r.cmd.Process.Signal(unix.SIGQUIT))
 	r.wait()
 }
@@ -245,7 +245,7 @@ func capabilities(pid int) (caps []string) {
 func sudo(trace string) sudoRun {
 	self, err := os.Executable()
 	check(err)
-	r := newRecorder(few("-o", trace, "--", self, "actor")...)
+	r := newRecorder(fewRolesArgs("-o", trace, "--", self, "actor")...)
 	r.cmd.Env = append(os.Environ(), "SUDO_UID=65534", "SUDO_GID=65534")
 	a := newConversation(r.cmd)
 	check(r.cmd.Start())
@@ -270,7 +270,7 @@ func full() exitRun {
 	check(os.MkdirAll(dir, 0o755))
 	check(unix.Mount("scene", dir, "tmpfs", 0, "size=4k"))
 	check(os.WriteFile(dir+"/filler", make([]byte, 4096), 0o600))
-	run := ended(exec.Command("/dtrec", "record", "--only", "open", "-o", dir+"/full.pb", "--", "/dtrec", "workload"))
+	run := runToExit(exec.Command("/dtrec", "record", "--only", "open", "-o", dir+"/full.pb", "--", "/dtrec", "workload"))
 	check(unix.Unmount(dir, 0))
 	return run
 }
@@ -283,10 +283,10 @@ func closed() exitRun {
 	cmd := exec.Command("/dtrec", "record", "--only", "open", "-o", "-", "--", "/dtrec", "workload")
 	cmd.Stdout = writer
 	defer writer.Close()
-	return ended(cmd)
+	return runToExit(cmd)
 }
 
-func ended(cmd *exec.Cmd) exitRun {
+func runToExit(cmd *exec.Cmd) exitRun {
 	var said strings.Builder
 	cmd.Stderr = &said
 	err := cmd.Run()

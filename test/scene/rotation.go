@@ -29,9 +29,9 @@ func rotation(dir string) any {
 	check(os.Mkdir(place, 0o700))
 	check(os.Chown(place, 65534, 65534))
 	a := newActor("rotor")
-	one := record(few("--comm", "rotor", "-o", filepath.Join(dir, "one.pb"))...)
+	one := record(fewRolesArgs("--comm", "rotor", "-o", filepath.Join(dir, "one.pb"))...)
 	rotated(place, "99", a)
-	run := rotationRun{First: made(place)}
+	run := rotationRun{First: listFiles(place)}
 	one.end()
 	for _, f := range run.First {
 		b, err := os.ReadFile(filepath.Join(place, f.Name))
@@ -40,21 +40,21 @@ func rotation(dir string) any {
 	}
 	rotated(place, "2", a)
 	exit(a)
-	run.Next = made(place)
+	run.Next = listFiles(place)
 	return run
 }
 
 func rotated(place, keep string, a *actor) {
-	r := newRecorder(few("--comm", "rotor", "--max-events", "300", "--rotate", keep, "-o", filepath.Join(place, "run.pb"))...)
+	r := newRecorder(fewRolesArgs("--comm", "rotor", "--max-events", "300", "--rotate", keep, "-o", filepath.Join(place, "run.pb"))...)
 	r.cmd.Env = append(os.Environ(), "SUDO_UID=65534", "SUDO_GID=65534")
 	check(r.cmd.Start())
-	r.begun()
+	r.waitBegun()
 	a.do("many", "churn", "/tmp", "rotated", "100")
 	r.end()
 }
 
-// made lists the files in a directory with their owners.
-func made(dir string) (files []madeFile) {
+// listFiles lists the files in a directory with their owners.
+func listFiles(dir string) (files []madeFile) {
 	entries, err := os.ReadDir(dir)
 	check(err)
 	for _, e := range entries {

@@ -22,17 +22,17 @@ type targetRun struct {
 
 const targetDir = "/tmp/target"
 
-// want has an actor open a path that must be in the recording. The words in before, such as spawn, say
+// openWanted has an actor open a path that must be in the recording. The words in before, such as spawn, say
 // how the actor does it.
-func (t *targetRun) want(a *actor, name string, before ...string) {
-	t.Want = append(t.Want, at(name))
-	a.do(append(before, "miss", at(name))...)
+func (t *targetRun) openWanted(a *actor, name string, before ...string) {
+	t.Want = append(t.Want, targetPath(name))
+	a.do(append(before, "miss", targetPath(name))...)
 }
 
-// not has an actor open a path that must not be in the recording.
-func (t *targetRun) not(a *actor, name string, before ...string) {
-	t.Not = append(t.Not, at(name))
-	a.do(append(before, "miss", at(name))...)
+// openUnwanted has an actor open a path that must not be in the recording.
+func (t *targetRun) openUnwanted(a *actor, name string, before ...string) {
+	t.Not = append(t.Not, targetPath(name))
+	a.do(append(before, "miss", targetPath(name))...)
 }
 
 // target records with each way of selecting tasks.
@@ -49,21 +49,21 @@ func target(dir string) any {
 	return runs
 }
 
-// at returns the path for a name, unique to one open.
-func at(who string) string { return targetDir + "/" + who }
+// targetPath returns the path for a name, unique to one open.
+func targetPath(who string) string { return targetDir + "/" + who }
 
 // byPID selects a process, and with it what the process starts from then on.
 func byPID(trace string) (t targetRun) {
 	a, b := newActor("one"), newActor("two")
-	r := record(few("-p", fmt.Sprint(a.PID), "-o", trace)...)
-	t.want(a, "pid-itself")
-	t.want(a, "pid-child", "spawn")
-	a.do("threads", at("pid-thread"), "1")
-	t.Want = append(t.Want, at("pid-thread0"))
-	t.not(b, "pid-other")
-	t.not(b, "pid-others-child", "spawn")
+	r := record(fewRolesArgs("-p", fmt.Sprint(a.PID), "-o", trace)...)
+	t.openWanted(a, "pid-itself")
+	t.openWanted(a, "pid-child", "spawn")
+	a.do("threads", targetPath("pid-thread"), "1")
+	t.Want = append(t.Want, targetPath("pid-thread0"))
+	t.openUnwanted(b, "pid-other")
+	t.openUnwanted(b, "pid-others-child", "spawn")
 	t.Said = r.end()
-	t.not(a, "pid-after")
+	t.openUnwanted(a, "pid-after")
 	exit(a, b)
 	return t
 }
@@ -71,14 +71,14 @@ func byPID(trace string) (t targetRun) {
 // byComm selects tasks while they have the name.
 func byComm(trace string) (t targetRun) {
 	a := newActor("before")
-	r := record(few("--comm", "named", "-o", trace)...)
-	t.not(a, "comm-before")
+	r := record(fewRolesArgs("--comm", "named", "-o", trace)...)
+	t.openUnwanted(a, "comm-before")
 	a.do("name", "named")
-	t.want(a, "comm-named")
+	t.openWanted(a, "comm-named")
 	a.do("name", "named2")
-	t.not(a, "comm-longer")
+	t.openUnwanted(a, "comm-longer")
 	a.do("name", "name")
-	t.not(a, "comm-shorter")
+	t.openUnwanted(a, "comm-shorter")
 	t.Said = r.end()
 	exit(a)
 	return t
@@ -97,13 +97,13 @@ func byCgroup(trace string) (t targetRun) {
 	newGroup(group, a.PID)
 	newGroup(group+"/below", b.PID)
 	newGroup("/sys/fs/cgroup/scene2", c.PID)
-	r := record(few("--cgroup", group, "-o", trace)...)
-	t.want(a, "cgroup-in")
-	t.want(a, "cgroup-child", "spawn")
-	t.want(b, "cgroup-below")
-	t.not(c, "cgroup-outside")
+	r := record(fewRolesArgs("--cgroup", group, "-o", trace)...)
+	t.openWanted(a, "cgroup-in")
+	t.openWanted(a, "cgroup-child", "spawn")
+	t.openWanted(b, "cgroup-below")
+	t.openUnwanted(c, "cgroup-outside")
 	newGroup(group, c.PID)
-	t.want(c, "cgroup-joined")
+	t.openWanted(c, "cgroup-joined")
 	t.Said = r.end()
 	exit(a, b, c)
 	return t
@@ -114,11 +114,11 @@ func together(trace string) (t targetRun) {
 	const group = "/sys/fs/cgroup/joined"
 	a, b, c, d := newActor("first"), newActor("second"), newActor("third"), newActor("fourth")
 	newGroup(group, c.PID)
-	r := record(few("-p", fmt.Sprint(a.PID), "--comm", "second", "--cgroup", group, "-o", trace)...)
-	t.want(a, "together-pid")
-	t.want(b, "together-comm")
-	t.want(c, "together-cgroup")
-	t.not(d, "together-none")
+	r := record(fewRolesArgs("-p", fmt.Sprint(a.PID), "--comm", "second", "--cgroup", group, "-o", trace)...)
+	t.openWanted(a, "together-pid")
+	t.openWanted(b, "together-comm")
+	t.openWanted(c, "together-cgroup")
+	t.openUnwanted(d, "together-none")
 	t.Said = r.end()
 	exit(a, b, c, d)
 	return t
@@ -127,16 +127,16 @@ func together(trace string) (t targetRun) {
 // byCommand records a command that starts processes and threads.
 func byCommand(trace string) (t targetRun) {
 	other := newActor("other")
-	r, a := recordActor("commanded", few("-o", trace)...)
-	t.want(a, "command-itself")
-	t.want(a, "command-child", "spawn")
-	t.want(a, "command-grandchild", "spawn", "spawn")
-	a.do("threads", at("command-thread"), "8")
+	r, a := recordActor("commanded", fewRolesArgs("-o", trace)...)
+	t.openWanted(a, "command-itself")
+	t.openWanted(a, "command-child", "spawn")
+	t.openWanted(a, "command-grandchild", "spawn", "spawn")
+	a.do("threads", targetPath("command-thread"), "8")
 	for i := range 8 {
-		t.Want = append(t.Want, fmt.Sprint(at("command-thread"), i))
+		t.Want = append(t.Want, fmt.Sprint(targetPath("command-thread"), i))
 	}
-	t.not(other, "command-other")
-	check(a.told.Close())
+	t.openUnwanted(other, "command-other")
+	check(a.stdin.Close())
 	exit(other)
 	t.Said = r.wait()
 	return t
@@ -144,39 +144,39 @@ func byCommand(trace string) (t targetRun) {
 
 // byExec records a command that executes another program.
 func byExec(trace string) (t targetRun) {
-	r, a := recordActor("commanded", few("-o", trace)...)
-	t.want(a, "exec-before")
-	a.send("exec", "miss", at("exec-after"))
-	t.Want, t.Said = append(t.Want, at("exec-after")), r.wait()
+	r, a := recordActor("commanded", fewRolesArgs("-o", trace)...)
+	t.openWanted(a, "exec-before")
+	a.send("exec", "miss", targetPath("exec-after"))
+	t.Want, t.Said = append(t.Want, targetPath("exec-after")), r.wait()
 	return t
 }
 
 // byDaemon records a command that leaves a process behind. The recording ends with the command, and
 // what the daemon did before is in it.
 func byDaemon(trace string) targetRun {
-	fifo := at("daemon-fifo")
+	fifo := targetPath("daemon-fifo")
 	check(unix.Mkfifo(fifo, 0o600))
-	r, a := recordActor("commanded", few("-o", trace)...)
-	a.do("daemon", fifo, at("daemon-before"), at("daemon-after"))
-	check(a.told.Close())
+	r, a := recordActor("commanded", fewRolesArgs("-o", trace)...)
+	a.do("daemon", fifo, targetPath("daemon-before"), targetPath("daemon-after"))
+	check(a.stdin.Close())
 	said := r.wait()
 	fd, err := unix.Open(fifo, unix.O_WRONLY, 0) // returns when the daemon has opened it too
 	check(err)
 	check(unix.Close(fd))
-	return targetRun{Said: said, Want: []string{at("daemon-before")}, Not: []string{at("daemon-after")}}
+	return targetRun{Said: said, Want: []string{targetPath("daemon-before")}, Not: []string{targetPath("daemon-after")}}
 }
 
 // beside records a command, and beside it a process and a name, for as long as the command runs.
 func beside(trace string) (t targetRun) {
 	a, b, c := newActor("process"), newActor("byname"), newActor("neither")
-	r, cmd := recordActor("commanded", few("-p", fmt.Sprint(a.PID), "--comm", "byname", "-o", trace)...)
-	t.want(a, "beside-pid")
-	t.want(b, "beside-comm")
-	t.not(c, "beside-neither")
-	t.want(cmd, "beside-command")
-	check(cmd.told.Close())
+	r, cmd := recordActor("commanded", fewRolesArgs("-p", fmt.Sprint(a.PID), "--comm", "byname", "-o", trace)...)
+	t.openWanted(a, "beside-pid")
+	t.openWanted(b, "beside-comm")
+	t.openUnwanted(c, "beside-neither")
+	t.openWanted(cmd, "beside-command")
+	check(cmd.stdin.Close())
 	t.Said = r.wait()
-	t.not(a, "beside-after")
+	t.openUnwanted(a, "beside-after")
 	exit(a, b, c)
 	return t
 }
@@ -189,11 +189,11 @@ func everything(trace string) targetRun {
 	}
 	c := newCounter("busy")
 	defer c.stop()
-	r := record(few("-a", "-o", trace)...)
+	r := record(fewRolesArgs("-a", "-o", trace)...)
 	for _, a := range tasks {
 		a.do("name", "busy")
 	}
-	miss(at("all-not-busy"))
+	miss(targetPath("all-not-busy"))
 	for i, a := range tasks {
 		a.send("many", "miss", targetDir, fmt.Sprintf("all-%d-", i), "1000")
 	}
@@ -206,7 +206,7 @@ func everything(trace string) targetRun {
 	}
 	said := r.end()
 	exit(tasks...)
-	return targetRun{Said: said, Want: []string{at("all-not-busy"), at("all-0-00000"), at("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.take()}
+	return targetRun{Said: said, Want: []string{targetPath("all-not-busy"), targetPath("all-0-00000"), targetPath("all-3-00999")}, Recorder: r.cmd.Process.Pid, Counts: c.take()}
 }
 
 // inside records tasks that are already inside open when the recording begins, and others that are
@@ -215,13 +215,13 @@ func everything(trace string) targetRun {
 // are recorded. One task is renamed while it is inside: its open is recorded to the end.
 func inside(trace string) targetRun {
 	for _, name := range []string{"inside-first", "inside-renamed", "inside-last"} {
-		check(unix.Mkfifo(at(name), 0o600))
+		check(unix.Mkfifo(targetPath(name), 0o600))
 	}
-	first, last := newBlocked("inside", at("inside-first")), newBlocked("inside", at("inside-last"))
-	first.then = at("inside-out")
-	r := startRecorder(few("--comm", "inside", "-o", trace)...)
+	first, last := newBlocked("inside", targetPath("inside-first")), newBlocked("inside", targetPath("inside-last"))
+	first.then = targetPath("inside-out")
+	r := startRecorder(fewRolesArgs("--comm", "inside", "-o", trace)...)
 	begun := make(chan bool)
-	go func() { r.begun(); close(begun) }()
+	go func() { r.waitBegun(); close(begun) }()
 	for waiting := true; waiting; {
 		first.block(1)
 		select {
@@ -233,12 +233,12 @@ func inside(trace string) targetRun {
 	<-begun
 	first.block(5)
 	first.release()
-	renamed := newBlocked("inside", at("inside-renamed"))
+	renamed := newBlocked("inside", targetPath("inside-renamed"))
 	renamed.block(1)
 	renamed.rename("outside")
 	renamed.release()
 	last.block(7)
 	said := r.end()
 	last.release()
-	return targetRun{Said: said, Want: []string{at("inside-first"), at("inside-out"), at("inside-renamed"), at("inside-last")}}
+	return targetRun{Said: said, Want: []string{targetPath("inside-first"), targetPath("inside-out"), targetPath("inside-renamed"), targetPath("inside-last")}}
 }

@@ -12,8 +12,8 @@ import "golang.org/x/sys/unix"
 func systemCalls(dir string) {
 	cwd, file, link, mounted := unix.AT_FDCWD, dir+"/calls", dir+"/calls-link", dir+"/calls-mounted"
 	touch(file)
-	tell(use{Way: "mkdir", Path: mounted}, unix.Mkdirat(cwd, mounted, 0o755))
-	tell(use{Way: "symlink", Path: link}, unix.Symlinkat("calls", cwd, link))
+	report(use{Way: "mkdir", Path: mounted}, unix.Mkdirat(cwd, mounted, 0o755))
+	report(use{Way: "symlink", Path: link}, unix.Symlinkat("calls", cwd, link))
 	var st unix.Stat_t
 	var sx unix.Statx_t
 	var fs unix.Statfs_t
@@ -28,26 +28,26 @@ func systemCalls(dir string) {
 		{"utimes", unix.Utime(file, nil)}, {"utimes", unix.Utimes(file, nil)}, {"utimes", unix.Futimesat(cwd, file, nil)},
 		{"utimes", unix.UtimesNanoAt(cwd, file, nil, 0)}, {"statfs", unix.Statfs(file, &fs)}, {"truncate", unix.Truncate(file, 9)},
 	} {
-		tell(use{Way: c.op, Path: file}, c.err)
+		report(use{Way: c.op, Path: file}, c.err)
 	}
 	_, err := unix.Readlinkat(cwd, link, make([]byte, 9))
-	tell(use{Way: "readlink", Path: link}, err)
-	tell(use{Way: "mknod", Path: file + "-fifo"}, unix.Mknodat(cwd, file+"-fifo", unix.S_IFIFO|0o600, 0))
-	tell(use{Way: "link", Path: file, Target: file + "-hard"}, unix.Linkat(cwd, file, cwd, file+"-hard", 0))
-	tell(use{Way: "rename", Path: file + "-hard", Target: file + "-renamed"}, unix.Renameat(cwd, file+"-hard", cwd, file+"-renamed"))
-	tell(use{Way: "unlink", Path: file + "-renamed"}, unix.Unlinkat(cwd, file+"-renamed", 0))
-	tell(use{Way: "mount", Path: mounted}, unix.Mount("none", mounted, "tmpfs", 0, ""))
-	tell(use{Way: "umount walk", Path: mounted}, unix.Unmount(mounted, 0))
-	tell(use{Way: "mount", Path: mounted, Target: dir}, unix.Mount(dir, mounted, "", unix.MS_BIND, ""))
-	tell(use{Way: "umount walk", Path: mounted}, unix.Unmount(mounted, 0))
-	tell(use{Way: "rmdir", Path: mounted}, unix.Unlinkat(cwd, mounted, unix.AT_REMOVEDIR))
+	report(use{Way: "readlink", Path: link}, err)
+	report(use{Way: "mknod", Path: file + "-fifo"}, unix.Mknodat(cwd, file+"-fifo", unix.S_IFIFO|0o600, 0))
+	report(use{Way: "link", Path: file, Target: file + "-hard"}, unix.Linkat(cwd, file, cwd, file+"-hard", 0))
+	report(use{Way: "rename", Path: file + "-hard", Target: file + "-renamed"}, unix.Renameat(cwd, file+"-hard", cwd, file+"-renamed"))
+	report(use{Way: "unlink", Path: file + "-renamed"}, unix.Unlinkat(cwd, file+"-renamed", 0))
+	report(use{Way: "mount", Path: mounted}, unix.Mount("none", mounted, "tmpfs", 0, ""))
+	report(use{Way: "umount walk", Path: mounted}, unix.Unmount(mounted, 0))
+	report(use{Way: "mount", Path: mounted, Target: dir}, unix.Mount(dir, mounted, "", unix.MS_BIND, ""))
+	report(use{Way: "umount walk", Path: mounted}, unix.Unmount(mounted, 0))
+	report(use{Way: "rmdir", Path: mounted}, unix.Unlinkat(cwd, mounted, unix.AT_REMOVEDIR))
 }
 
 // fchmodat2 makes the system call that Linux has since 6.6.
 func fchmodat2(path string) error {
 	name, err := unix.BytePtrFromString(path)
 	check(err)
-	if _, _, errno := unix.Syscall6(unix.SYS_FCHMODAT2, at(unix.AT_FDCWD), address(name), 0o600, 0, 0, 0); errno != 0 {
+	if _, _, errno := unix.Syscall6(unix.SYS_FCHMODAT2, fdArg(unix.AT_FDCWD), address(name), 0o600, 0, 0, 0); errno != 0 {
 		return errno
 	}
 	return nil

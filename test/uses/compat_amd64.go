@@ -24,7 +24,7 @@ func compat(dir string) {
 		return
 	}
 	touch(dir + "/compat-file")
-	buffer := address(&room(256)[0])
+	buffer := address(&allocLow(256)[0])
 	for _, o := range []struct {
 		way, path, target string
 		nr, b, c          uintptr
@@ -45,13 +45,13 @@ func compat(dir string) {
 		u := use{Way: "32-bit " + o.way, Path: dir + "/compat-" + o.path}
 		if b := o.b; o.target != "" {
 			u.Target = dir + "/compat-" + o.target
-			o.b = b | place(u.Target)
+			o.b = b | copyString(u.Target)
 		}
-		result := int32(int80(o.nr, place(u.Path), o.b, o.c))
+		result := int32(int80(o.nr, copyString(u.Path), o.b, o.c))
 		var err error
 		if result < 0 {
 			err = unix.Errno(-result)
 		}
-		tell(u, err)
+		report(u, err)
 	}
 }

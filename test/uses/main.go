@@ -27,17 +27,17 @@ type use struct {
 	Dir       bool   `json:",omitempty"` // the walk starts at a directory descriptor
 }
 
-var said = json.NewEncoder(os.Stdout)
+var encoder = json.NewEncoder(os.Stdout)
 
-// tell prints a use with its result.
-func tell(u use, err error) {
+// report prints a use with its result.
+func report(u use, err error) {
 	var errno unix.Errno
 	if errors.As(err, &errno) {
 		u.Errno = unix.ErrnoName(errno)
 	} else {
 		check(err)
 	}
-	check(said.Encode(u))
+	check(encoder.Encode(u))
 }
 
 func check(err error) {
@@ -56,7 +56,7 @@ func main() {
 	if dir == "script" { // run as the interpreter of its own script
 		return
 	}
-	tell(use{Way: "mkdir", Path: dir}, unix.Mkdir(dir, 0o755))
+	report(use{Way: "mkdir", Path: dir}, unix.Mkdir(dir, 0o755))
 	openat2(dir)
 	xattrs(dir)
 	systemCalls(dir)
@@ -68,7 +68,7 @@ func main() {
 // open opens a file, and returns its descriptor.
 func open(path string, flags int) int {
 	fd, err := unix.Open(path, flags, 0o755)
-	tell(use{Way: "open", Path: path}, err)
+	report(use{Way: "open", Path: path}, err)
 	return fd
 }
 
@@ -95,7 +95,7 @@ var resolves = []struct {
 // that it allows.
 func openat2(dir string) {
 	touch(dir + "/plain")
-	tell(use{Way: "symlink", Path: dir + "/link"}, unix.Symlink("plain", dir+"/link"))
+	report(use{Way: "symlink", Path: dir + "/link"}, unix.Symlink("plain", dir+"/link"))
 	fd := open(dir, unix.O_PATH|unix.O_DIRECTORY)
 	defer unix.Close(fd)
 	for _, r := range resolves {
@@ -104,7 +104,7 @@ func openat2(dir string) {
 			if err == nil {
 				check(unix.Close(got))
 			}
-			tell(use{Way: "openat2", Path: path, How: r.name, Dir: !strings.HasPrefix(path, "/") || r.flag == unix.RESOLVE_IN_ROOT}, err)
+			report(use{Way: "openat2", Path: path, How: r.name, Dir: !strings.HasPrefix(path, "/") || r.flag == unix.RESOLVE_IN_ROOT}, err)
 		}
 	}
 }
@@ -113,17 +113,17 @@ func openat2(dir string) {
 func xattrs(dir string) {
 	path := dir + "/attributes"
 	touch(path)
-	tell(use{Way: "setxattr", Path: path}, unix.Setxattr(path, "user.a", []byte("b"), 0))
+	report(use{Way: "setxattr", Path: path}, unix.Setxattr(path, "user.a", []byte("b"), 0))
 	buffer := make([]byte, 64)
 	for _, name := range []string{path, dir + "/attributeless"} {
 		_, err := unix.Getxattr(name, "user.a", buffer)
-		tell(use{Way: "getxattr", Path: name}, err)
+		report(use{Way: "getxattr", Path: name}, err)
 		_, err = unix.Lgetxattr(name, "user.none", buffer) // ENODATA if the file exists
-		tell(use{Way: "getxattr", Path: name}, err)
+		report(use{Way: "getxattr", Path: name}, err)
 		_, err = unix.Listxattr(name, buffer)
-		tell(use{Way: "listxattr", Path: name}, err)
+		report(use{Way: "listxattr", Path: name}, err)
 	}
-	tell(use{Way: "removexattr", Path: path}, unix.Removexattr(path, "user.a"))
+	report(use{Way: "removexattr", Path: path}, unix.Removexattr(path, "user.a"))
 }
 
 // execveat runs a program that does not exist, and then a script, which replaces this program.
@@ -139,9 +139,9 @@ func execveat(dir string) {
 		name, err := unix.BytePtrFromString(path)
 		check(err)
 		if path == script {
-			tell(use{Way: "execveat", Path: path}, nil) // told before, as success does not return
+			report(use{Way: "execveat", Path: path}, nil) // reported before the call, which does not return if it succeeds
 		}
-		_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, at(unix.AT_FDCWD), address(name), arguments(path), arguments(""), 0, 0)
-		tell(use{Way: "execveat", Path: path}, errno)
+		_, _, errno := unix.Syscall6(unix.SYS_EXECVEAT, fdArg(unix.AT_FDCWD), address(name), arguments(path), arguments(""), 0, 0)
+		report(use{Way: "execveat", Path: path}, errno)
 	}
 }

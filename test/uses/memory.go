@@ -14,8 +14,8 @@ import (
 // neither moves nor frees.
 var arena []byte
 
-// room returns n zeroed bytes of the arena.
-func room(n int) []byte {
+// allocLow returns n zeroed bytes of the arena.
+func allocLow(n int) []byte {
 	if arena == nil {
 		var err error
 		arena, err = unix.Mmap(-1, 0, 1<<16, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|low)
@@ -26,19 +26,19 @@ func room(n int) []byte {
 	return b
 }
 
-// place returns the address of a copy of s that ends with a NUL.
-func place(s string) uintptr {
-	b := room(len(s) + 1)
+// copyString returns the address of a copy of s that ends with a NUL.
+func copyString(s string) uintptr {
+	b := allocLow(len(s) + 1)
 	copy(b, s)
 	return address(&b[0])
 }
 
 // arguments returns the address of a list of strings as execve takes it. With "" the list is empty.
 func arguments(list ...string) uintptr {
-	b := room(8 * (len(list) + 1))
+	b := allocLow(8 * (len(list) + 1))
 	for i, s := range list {
 		if s != "" {
-			*(*uintptr)(unsafe.Pointer(&b[8*i])) = place(s)
+			*(*uintptr)(unsafe.Pointer(&b[8*i])) = copyString(s)
 		}
 	}
 	return address(&b[0])
@@ -46,5 +46,5 @@ func arguments(list ...string) uintptr {
 
 func address[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
-// at converts a descriptor, or AT_FDCWD, to a system call argument.
-func at(fd int) uintptr { return uintptr(fd) }
+// fdArg converts a descriptor, or AT_FDCWD, to a system call argument.
+func fdArg(fd int) uintptr { return uintptr(fd) }

@@ -99,8 +99,8 @@ func throughRings(dir string) {
 		if way == "" {
 			continue
 		}
-		name := func(s string) uint64 { return uint64(place(dir + way + s)) }
-		how := room(24)
+		name := func(s string) uint64 { return uint64(copyString(dir + way + s)) }
+		how := allocLow(24)
 		how[0] = unix.O_RDONLY
 		how[16] = unix.RESOLVE_NO_SYMLINKS
 		touch(dir + way + "file")
@@ -111,16 +111,16 @@ func throughRings(dir string) {
 			{"open", "file", "", submission{opcode: 18}},
 			{"open", "none", "", submission{opcode: 18}},
 			{"openat2", "file", "", submission{opcode: 28, len: 24, addr2: uint64(address(&how[0]))}},
-			{"stat", "file", "", submission{opcode: 21, len: unix.STATX_BASIC_STATS, addr2: uint64(address(&room(256)[0]))}},
-			{"stat", "none", "", submission{opcode: 21, len: unix.STATX_BASIC_STATS, addr2: uint64(address(&room(256)[0]))}},
+			{"stat", "file", "", submission{opcode: 21, len: unix.STATX_BASIC_STATS, addr2: uint64(address(&allocLow(256)[0]))}},
+			{"stat", "none", "", submission{opcode: 21, len: unix.STATX_BASIC_STATS, addr2: uint64(address(&allocLow(256)[0]))}},
 			{"mkdir", "dir", "", submission{opcode: 37, len: 0o755}},
 			{"symlink", "soft", "", submission{opcode: 38, addr2: name("soft")}},
 			{"link", "file", "hard", submission{opcode: 39, len: 0xffffff9c, addr2: name("hard")}},
 			{"rename", "hard", "other", submission{opcode: 35, len: 0xffffff9c, addr2: name("other")}},
 			{"unlink", "other", "", submission{opcode: 36}},
 			{"rmdir", "dir", "", submission{opcode: 36, how: unix.AT_REMOVEDIR}},
-			{"setxattr", "file", "", submission{opcode: 42, addr: uint64(place("user.a")), addr2: uint64(place("b")), len: 1, addr3: name("file")}},
-			{"getxattr", "file", "", submission{opcode: 44, addr: uint64(place("user.a")), addr2: uint64(address(&room(8)[0])), len: 8, addr3: name("file")}},
+			{"setxattr", "file", "", submission{opcode: 42, addr: uint64(copyString("user.a")), addr2: uint64(copyString("b")), len: 1, addr3: name("file")}},
+			{"getxattr", "file", "", submission{opcode: 44, addr: uint64(copyString("user.a")), addr2: uint64(address(&allocLow(8)[0])), len: 8, addr3: name("file")}},
 		} {
 			s := o.sqe
 			if s.fd, s.flags = unix.AT_FDCWD, uint8(flags); s.addr == 0 {
@@ -133,7 +133,7 @@ func throughRings(dir string) {
 			if o.op == "openat2" {
 				u.How = "RESOLVE_NO_SYMLINKS"
 			}
-			tell(u, r.do(s))
+			report(u, r.do(s))
 		}
 	}
 }
