@@ -104,7 +104,7 @@ func TestCallsAreWhole(t *testing.T) {
 }
 
 // EachPhase makes two steps of it: its entry, without a dentry, and its exit.
-func TestHalves(t *testing.T) {
+func TestEachPhase(t *testing.T) {
 	h, events := lookedUp()
 	s := New(h)
 	var got []string

@@ -11,8 +11,8 @@ import (
 	"github.com/dtrec/dtrec/schema/tracetest"
 )
 
-// Touched, which looks at all windows at once, agrees with each window by itself.
-func TestTouchedIsWhatTheWindowsSay(t *testing.T) {
+// FindWindow, which looks at all windows at once, agrees with each window by itself.
+func TestFindWindowIsWhatTheWindowsSay(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
 		var l Losses
