@@ -71,7 +71,7 @@ func TestRebuiltWithoutMutex(t *testing.T) {
 	}
 }
 
-// others counts the programs that are not the session's own, and trampolines whose mutex is held.
+// countOthers counts the programs that are not the session's own, and trampolines whose mutex is held.
 func TestOthersOnTrampolines(t *testing.T) {
 	ts := &trampolines{watched: []trampoline{{programs: 2}, {programs: 1}}}
 	for want, found := range [][]foundTrampoline{
