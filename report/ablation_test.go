@@ -101,7 +101,7 @@ func TestWhatFellIsSaid(t *testing.T) {
 	}
 	for kind, want := range map[string]string{
 		"equality": "probe not attached: insert",
-		"bucket":   "probe not attached: insert; 1 have no event to stand on",
+		"bucket":   "probe not attached: insert; 1 claim not made without those events",
 	} {
 		if i := slices.IndexFunc(f.Ablations, func(fall Ablation) bool { return fall.Program == "prog" && fall.Kind == kind }); i < 0 || f.Ablations[i].Missed != want {
 			t.Errorf("%s: %s, want %q", kind, fmt.Sprint(f.Ablations), want)

@@ -17,7 +17,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Absence,
 		name:   "absence",
-		says:   "no file was opened, or a walk led nowhere, or an operation failed; nothing was allocated inside the open, walk or operation",
+		says:   "an open, a walk or an operation failed, or no dentry was allocated inside it",
 		some:   replay.RolesOf(schema.RoleAlloc, schema.RoleLookupRCU),
 		walks:  true,
 		open: func(v *view) {

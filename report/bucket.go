@@ -45,7 +45,7 @@ var _ = register(func() kind {
 // Why a bucket claim is not proven.
 var (
 	NoHashTable  = &Reason{Unproven, "dentry_hashtable or d_hash_shift is not known", false}
-	NotChainHead = &Reason{Unproven, "another dentry stood before it in the chain by then", false}
+	NotChainHead = &Reason{Unproven, "by then another dentry was ahead of it in the hash chain", false}
 	WrongBucket  = &Reason{Refuted, "the bucket is not the one the hash selects", false}
 )
 

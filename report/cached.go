@@ -38,7 +38,7 @@ var _ = register(func() kind {
 		},
 		fill: func(v *view, cl *Claim) { cl.Means = v.enter.Name[:v.lookedUp()] },
 		tell: func(cl *Claim, q func(string) string) string {
-			return fmt.Sprintf("the cache answered every component of %s, and nothing was allocated: no i_op->lookup: %s", q(cl.Means), oneByOne(cl.Terms))
+			return fmt.Sprintf("the cache answered every component of %s, and nothing was allocated, so no i_op->lookup was called: %s", q(cl.Means), oneByOne(cl.Terms))
 		},
 	}
 })

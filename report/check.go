@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report/suite"
@@ -98,7 +99,7 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	for _, f := range v.Ablations {
 		if f.Program != "" {
-			fmt.Fprintf(b, "fallen without %s: %s %s, %d of %d proven: %s\n", v.Without, replay.Printable(f.Program), f.Kind,
+			fmt.Fprintf(b, "no longer proven without %s: %s %s, %d of %d: %s\n", v.Without, replay.Printable(f.Program), f.Kind,
 				f.With-f.Without, f.With, f.Missed)
 		}
 	}
@@ -120,7 +121,7 @@ func (v *Verdicts) WriteText(w io.Writer) error {
 		named += d.Count
 	}
 	if n := v.Refuted + v.Unproven; n > named {
-		fmt.Fprintf(b, "… and %d more that are not proven\n", n-named)
+		fmt.Fprintf(b, "… and %d more claims that are not proven\n", n-named)
 	}
 	fmt.Fprintf(b, "%d proven, %d refuted, %d unproven; %d events, %s, Linux %s\n",
 		v.Proven, v.Refuted, v.Unproven, v.Events, v.losses(), replay.Printable(v.Kernel))
@@ -172,10 +173,10 @@ func (v *Verdicts) Whole() bool { return v.Refuted+v.Unproven == 0 && v.Complete
 func (v *Verdicts) losses() string {
 	out := fmt.Sprintf("%d lost", v.Lost)
 	if v.Log && v.Lost == 0 {
-		out = "lost not known"
+		out = "losses not known"
 	}
 	if !v.Complete {
-		out += ", without its end"
+		out += ", cut before its end"
 	}
 	if v.Damaged {
 		out += ", damaged"
@@ -358,11 +359,16 @@ func missed(k KindInfo, whole, part [verdicts]uint64, roles replay.Roles) string
 	needs := (k.Needs | k.Some) & roles
 	switch {
 	case unmade > 0 && needs != 0:
-		return fmt.Sprintf("%s; %d have no event to stand on", NotAttached.about(About{Text: needs.String()}, false), unmade)
+		return fmt.Sprintf("%s; %s", NotAttached.about(About{Text: needs.String()}, false), leftOut(uint64(unmade)))
 	case unmade > 0:
-		return fmt.Sprintf("%d have no event to stand on", unmade)
+		return leftOut(uint64(unmade))
 	case needs != 0:
 		return NotAttached.about(About{Text: needs.String()}, false)
 	}
-	return "events of " + roles.String()
+	return "they need events of " + roles.String()
+}
+
+// leftOut says how many claims are not made at all.
+func leftOut(claims uint64) string {
+	return plural.Of(claims, "claim") + " not made without those events"
 }

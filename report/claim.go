@@ -174,26 +174,26 @@ type Reason struct {
 var (
 	NotAttached = &Reason{Unproven, "probe not attached: %s", true}
 	NotCounted  = &Reason{Unproven, "this kernel does not count missed hits: %s", true}
-	FromLog     = &Reason{Unproven, "a kernel log tells no thread, and not what it lacks", true}
+	FromLog     = &Reason{Unproven, "a kernel log does not name threads, nor say which events it lacks", true}
 	FromText    = &Reason{Unproven, "the text of a trace buffer does not say which hits it lacks", true}
 	EventsLost  = &Reason{Unproven, "events lost in the window: %s", true}
 
 	LateLoss    = &Reason{Unproven, "a loss became known only after later events had been judged", true}
-	OtherLosses = &Reason{Unproven, "the footer counts other events or losses than the file holds", false}
-	DamagedFile = &Reason{Unproven, "the file is damaged, and no footer tells what it held", false}
+	OtherLosses = &Reason{Unproven, "the footer's counts of events and losses do not match the file", false}
+	DamagedFile = &Reason{Unproven, "the file is damaged, and it has no footer that says what it held", false}
 )
 
 // What is not known about a dentry or an open.
 var (
 	MissedEnd     = &Reason{Unproven, "its memory was given back or handed out again at #%s and no kill was recorded", false}
 	Unwatched     = &Reason{Unproven, "the watch set had no room for it at #%s: its end may not have been seen", true}
-	Forgotten     = &Reason{Unproven, "more dentries were known at once than are remembered: it was forgotten, or what was known of it", true}
+	Forgotten     = &Reason{Unproven, "more dentries were known at once than dtrec remembers: it, or what was known of it, was forgotten", true}
 	Contradicted  = &Reason{Unproven, "the events contradict each other: %s", false}
-	MaybeKilled   = &Reason{Unproven, "whether dentry_kill at #%s ended it is not known", false}
-	AfterItsEnd   = &Reason{Unproven, "it was killed at #%s, and this came after", false}
+	MaybeKilled   = &Reason{Unproven, "it is not known whether dentry_kill at #%s ended it", false}
+	AfterItsEnd   = &Reason{Unproven, "it had already been killed at #%s", false}
 	CutName       = &Reason{Unproven, "the name could not be read whole", false}
 	OtherName     = &Reason{Unproven, "the dentry has another name", false}
-	TooManyEvents = &Reason{Unproven, "the open has more events than are looked at", false}
+	TooManyEvents = &Reason{Unproven, "the call has more events than dtrec looks at", false}
 	TwoParents    = &Reason{Unproven, "a component was looked up under two dentries", false}
 )
 

@@ -133,7 +133,7 @@ var verdictCases = []struct {
 	{"a short name outside", func(s *scene) {
 		s.change(schema.RoleAlloc, schema.Exit, 1, func(e *schema.Event) { e.NameAddr += 4096 })
 		s.Open(true, "f")
-	}, map[Kind]string{Storage: "0/1/0"}, "do not agree"},
+	}, map[Kind]string{Storage: "0/1/0"}, "does not agree"},
 	{"the inline size is unknown", func(s *scene) { s.header.Layout.InlineNameSize = 0; s.Open(true, "f") },
 		map[Kind]string{Storage: "0/0/1"}, "not known"},
 	{"a parent is another", func(s *scene) {
@@ -143,7 +143,7 @@ var verdictCases = []struct {
 	{"the pointer is at another component", func(s *scene) {
 		s.change(schema.RoleAlloc, schema.Enter, 2, func(e *schema.Event) { e.NameAddr-- })
 		s.Open(true, "tmp", "f")
-	}, map[Kind]string{Prefix: "1/1/0"}, "allocated and not looked up"},
+	}, map[Kind]string{Prefix: "1/1/0"}, "without a lookup of it"},
 	{"a symbolic link", func(s *scene) {
 		s.change(schema.RoleLookupRCU, schema.Enter, 2, func(e *schema.Event) { e.NameAddr += 1 << 20 })
 		s.Open(true, "tmp", "f")

@@ -50,7 +50,7 @@ var _ = register(func() kind {
 	}
 })
 
-var NotNegative = &Reason{Unproven, "nothing shows it without inode before", false}
+var NotNegative = &Reason{Unproven, "no event shows that it had no inode before", false}
 
 // instantiated returns the index of the step that gave an inode to the dentry the open returned; -1 if
 // there is none.

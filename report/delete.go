@@ -81,7 +81,7 @@ var _ = register(func() kind {
 	}
 })
 
-var LeftUnseen = &Reason{Unproven, "what d_delete left was not recorded", false}
+var LeftUnseen = &Reason{Unproven, "the state in which d_delete left the dentry was not recorded", false}
 
 // deletions holds the deletions being followed and the one that the claim at hand is about.
 type deletions struct {

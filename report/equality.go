@@ -95,8 +95,8 @@ var _ = register(func() kind {
 			},
 			lead: paragraph{at: 1, before: "Pointer equality.",
 				after: "The addresses are equal and the dentry did not end between the events, so they are about one dentry."},
-			probes: paragraph{at: 1, before: "Start at the equality that closes the loop.",
-				after: "The insert fixes the dentry that entered the cache, the open's return the one the file was given; the kill probe shows that it did not end in between."},
+			probes: paragraph{at: 1, before: "Start with the equality of one dentry.",
+				after: "The insert shows the dentry that entered the cache, and the open's return the one that the file was given; the kill probe shows that it did not end in between."},
 		},
 	}
 })

@@ -54,8 +54,8 @@ var _ = register(func() kind {
 		page: pageText{
 			lead: paragraph{at: 3, before: "Eviction is two events and a subtraction.",
 				after: "The kill and the new allocation prove it; the addresses alone would not, since a slab may hand the same one out again."},
-			probes: paragraph{at: 2, before: "Now move forward to eviction and rebuild.",
-				after: "This is why the kill is probed: without it two addresses say nothing about one lifetime or two."},
+			probes: paragraph{at: 2, before: "Now go on to eviction and rebuild.",
+				after: "This is why the kill is probed: without it, two addresses do not say whether there was one lifetime or two."},
 		},
 	}
 })
@@ -75,7 +75,7 @@ type evictions struct {
 	gone  []*replay.Object // both dentries, and their directory
 }
 
-var OtherDirectory = &Reason{Unproven, "nothing shows that both names were looked up in one directory", false}
+var OtherDirectory = &Reason{Unproven, "no event shows that both names were looked up in one directory", false}
 
 // unsure fails if it is not known what became of one of the two dentries or of their directory.
 func (e *evictions) unsure(*view) (*Reason, About) {

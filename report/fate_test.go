@@ -100,7 +100,7 @@ var missingNames = []fate{
 		r.allocOnly("f", 0, addrA)
 		killA(r)
 		r.fail(2)
-	}, []string{"unproven that of another thread, allocated at #2, may have come first"}},
+	}, []string{"unproven one that another thread allocated at #2 may have come first"}},
 	{"it was cached before the recording began", Negative, func(r *tape) {
 		r.open("f")
 		r.rcu(rootAddr, "f", 0, addrA, 0)
@@ -325,7 +325,7 @@ func TestDoubtsAlikeAreOne(t *testing.T) {
 	if err := v.WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = "\nunproven: delete of a, b, c and others, 5 times: what d_delete left was not recorded (first #3 #5)\n"
+	const want = "\nunproven: delete of a, b, c and others, 5 times: the state in which d_delete left the dentry was not recorded (first #3 #5)\n"
 	if len(v.Doubts) != 1 || v.Doubts[0].Count != 5 || len(v.Doubts[0].Subjects) != 5 || !strings.Contains(b.String(), want) {
 		t.Errorf("%+v\n%s", v.Doubts, b.String())
 	}
@@ -357,8 +357,8 @@ func TestReasonsAreEscaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ name, out, looked, event string }{
-		{"check", check.String(), `: not looked up: \x1b[31m<b> (#2)`, ", 2 times: the dentry allocated was not inserted, and that of another thread, allocated at #…, may"},
-		{"page", page.String(), `: not looked up: \\x1b\[31m&lt;b\>`, `, 2 times: the dentry allocated was not inserted, and that of another thread, allocated at \#…, may`},
+		{"check", check.String(), `: not looked up: \x1b[31m<b> (#2)`, ", 2 times: the allocated dentry was not inserted, and one that another thread allocated at #… may"},
+		{"page", page.String(), `: not looked up: \\x1b\[31m&lt;b\>`, `, 2 times: the allocated dentry was not inserted, and one that another thread allocated at \#… may`},
 	} {
 		if !strings.Contains(tt.out, tt.looked+"\n") || !strings.Contains(tt.out, tt.event) || strings.Contains(tt.out, "\x1b") {
 			t.Errorf("%s has not %q and %q:\n%s", tt.name, tt.looked, tt.event, tt.out)

@@ -43,7 +43,7 @@ var _ = register(func() kind {
 	}
 })
 
-var NameUnseen = &Reason{Unproven, "nothing shows both names in the hash table", false}
+var NameUnseen = &Reason{Unproven, "no event shows both names in the hash table", false}
 
 // links holds the dentry last seen with each inode, by the address of the inode, and the other dentry of
 // the claim at hand.

@@ -51,7 +51,7 @@ var (
 	Redacted   = &Reason{Unproven, "redacted", false}
 	NoNameHash = &Reason{Unproven, "this kernel's name hash is not known", false}
 	OwnHash    = &Reason{Unproven, "the filesystem has its own hash (d_op->d_hash)", false}
-	WrongHash  = &Reason{Refuted, "recomputed %s", false}
+	WrongHash  = &Reason{Refuted, "the recomputed hash is %s", false}
 )
 
 func (v *view) hash() {
@@ -82,7 +82,7 @@ func hashDoubt(l *schema.Layout, e *schema.Event) (why *Reason, about About) {
 		return CutName, About{}
 	}
 	if h := schema.HashName(e.Parent, e.Name); h != e.Hash {
-		return WrongHash, About{Text: fmt.Sprintf("%d, the kernel has %d", h, e.Hash)}
+		return WrongHash, About{Text: fmt.Sprintf("%d, the kernel's is %d", h, e.Hash)}
 	}
 	return nil, About{}
 }
@@ -111,7 +111,7 @@ type hashed struct {
 
 // hashSteps shows how the kernel computes each different hash on this page, one operation per line.
 func (p *page) hashSteps() {
-	p.line("x and y are 64 bits wide; what goes beyond is dropped. rol64 rotates to the left. In the source: hash_name() and fold_hash() of fs/namei.c.\n")
+	p.line("x and y are 64 bits wide, and higher bits are dropped. rol64 rotates to the left. The source is hash_name() and fold_hash() in fs/namei.c.\n")
 	seen, more := make(map[hashed]bool), 0
 	for _, prog := range p.f.Programs {
 		for _, it := range prog.Items {

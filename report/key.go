@@ -18,7 +18,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Key,
 		name:   "key",
-		says:   "the components looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
+		says:   "which components were looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
 		open:   k.open,
 		walks:  true,
 		// A call without an exit is only reported if events were lost. If the task was killed or the
@@ -43,11 +43,11 @@ var _ = register(func() kind {
 // Why a key claim is not proven, in addition to the reasons shared with other kinds.
 var (
 	NotLookedUp    = &Reason{Unproven, "not looked up: %s", false}
-	AllocOnly      = &Reason{Unproven, "component %s was allocated and not looked up", false}
-	NoResult       = &Reason{Unproven, "what a component came to was not recorded", false}
-	KilledOnTheWay = &Reason{Unproven, "the dentry of the component before was killed on the way", false}
-	Replaced       = &Reason{Unproven, "the walk went on under another dentry than the one allocated, and no insertion of that was recorded in this open", false}
-	OtherParent    = &Reason{Unproven, "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there", false}
+	AllocOnly      = &Reason{Unproven, "a dentry was allocated for component %s without a lookup of it", false}
+	NoResult       = &Reason{Unproven, "the dentry that a component led to was not recorded", false}
+	KilledOnTheWay = &Reason{Unproven, "the dentry of the previous component was killed before the next lookup", false}
+	Replaced       = &Reason{Unproven, "the walk continued under another dentry than the one allocated, and no insert of the allocated one was recorded", false}
+	OtherParent    = &Reason{Unproven, "a component was looked up under another dentry than the previous component led to, and nothing recorded leads there", false}
 )
 
 // PathWalk lists the components of a path in the order in which they were looked up.
@@ -305,7 +305,7 @@ func (w *Way) says(q func(string) string) string {
 	case w.Mount:
 		return "after that mount point, in the root of a filesystem: "
 	case w.Bind.Seq != 0:
-		return "after that mount point, in a directory that is no filesystem's root: "
+		return "after that mount point, in a directory that is not the root of a filesystem: "
 	case w.Outside.Count == 0 && !w.Up:
 		return ""
 	}

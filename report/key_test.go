@@ -54,9 +54,9 @@ func TestKeyOfRealWalks(t *testing.T) {
 		{"misc.pb", "../../../etc/inside", "proven: after ..: etc under (#136) → D12 (#137); inside under (#138) → D13 (#139)"},
 		{"misc.pb", "etc/../etc/inside", "proven: etc under (#148) → D12 (#149); after ..: etc under (#150) → D12 (#151); inside under (#152) → D13 (#153)"},
 		{"misc.pb", "up/inside", "up under (#142) → D15 (#145); stopped at up: −18 (EXDEV) (#146), not looked up: inside"},
-		{"misc.pb", "/tmp/x/root/etc/inside", "root under (#404) → D22 (#405); after that mount point, in a directory that is no filesystem's root: etc under D11 (#406) → D12 (#407); inside under (#408) → D13 (#409)"},
-		{"misc.pb", "/tmp/x/root/../root/etc/inside", "root under (#416) → D22 (#417); after ..: root under (#418) → D22 (#419); after that mount point, in a directory that is no filesystem's root: etc under D11 (#420) → D12 (#421); inside under (#422) → D13 (#423)"},
-		{"misc.pb", "/proc/self/root/tmp/x/root/etc/inside", "— a component was looked up under another dentry than the one before it came to, and nothing recorded leads there"},
+		{"misc.pb", "/tmp/x/root/etc/inside", "root under (#404) → D22 (#405); after that mount point, in a directory that is not the root of a filesystem: etc under D11 (#406) → D12 (#407); inside under (#408) → D13 (#409)"},
+		{"misc.pb", "/tmp/x/root/../root/etc/inside", "root under (#416) → D22 (#417); after ..: root under (#418) → D22 (#419); after that mount point, in a directory that is not the root of a filesystem: etc under D11 (#420) → D12 (#421); inside under (#422) → D13 (#423)"},
+		{"misc.pb", "/proc/self/root/tmp/x/root/etc/inside", "— a component was looked up under another dentry than the previous component led to, and nothing recorded leads there"},
 		{"linkmount.pb", "/tmp/hz/lmnt/L/nope", "L under (#294) → D12 (#295); after that mount point, in the root of a filesystem: nope under (#296) → D25 (#303); stopped at nope: −2 (ENOENT) (#309)"},
 		{"dotdot.pb", "/m/../x", "proven: m under (#2) → D2 (#3); after ..: x under (#4) → D3 (#5)"},
 	} {
@@ -113,7 +113,7 @@ func (r *tape) rooted(parent uint64, name string, off int, d, inode uint64) {
 }
 
 // nothing is the reason for a step that no event explains.
-const nothing = "a component was looked up under another dentry than the one before it came to, and nothing recorded leads there"
+const nothing = "a component was looked up under another dentry than the previous component led to, and nothing recorded leads there"
 
 // keySays are walks, each with what the key claim says about it.
 var keySays = []struct {
@@ -160,12 +160,12 @@ var keySays = []struct {
 		r.rcu(rootAddr, "g", 0, addrA, 5)
 		r.opened(addrA, rootAddr, 5, "g")
 	}},
-	{"a file was opened, and its name was not found", "unproven: f under (#2) → nothing — what a component came to was not recorded", func(r *tape) {
+	{"a file was opened, and its name was not found", "unproven: f under (#2) → nothing — the dentry that a component led to was not recorded", func(r *tape) {
 		r.open("f")
 		r.rcu(rootAddr, "f", 0, 0, 0)
 		r.opened(addrA, rootAddr, 5, "f")
 	}},
-	{"a link that was not found leads on", "unproven: l under (#2) → nothing; then lookups of names outside the path, a symbolic link's or a filesystem's own (#4); stopped there: −2 (ENOENT) (#6) — what a component came to was not recorded", func(r *tape) {
+	{"a link that was not found leads on", "unproven: l under (#2) → nothing; then lookups of names outside the path, a symbolic link's or a filesystem's own (#4); stopped there: −2 (ENOENT) (#6) — the dentry that a component led to was not recorded", func(r *tape) {
 		r.open("l")
 		r.rcu(rootAddr, "l", 0, 0, 0)
 		r.rcu(rootAddr, "x", 90000, 0, 0)
@@ -201,7 +201,7 @@ var keySays = []struct {
 		r.rcu(addrC, "f", 2, addrB, 6)
 		r.opened(addrB, addrC, 6, "f")
 	}},
-	{"a mount point to a directory seen before", "proven: m under (#4) → D3 (#5); after that mount point, in a directory that is no filesystem's root: f under D2 (#6) → D4 (#7)", func(r *tape) {
+	{"a mount point to a directory seen before", "proven: m under (#4) → D3 (#5); after that mount point, in a directory that is not the root of a filesystem: f under D2 (#6) → D4 (#7)", func(r *tape) {
 		r.elsewhere(func() { r.rcu(rootAddr, "src", 90000, addrC, 7) })
 		r.open("m/f")
 		r.mounted(rootAddr, "m", 0, addrA)

@@ -130,19 +130,19 @@ func (p *page) introduction() {
 	case isLog(p):
 		p.logIntroduction()
 	case h.Redacted():
-		p.line("This report uses one run: id `%x`, %d events, %s. `dtrec redact` made it: names are tokens of the same length, addresses lie elsewhere and keep their differences inside a run of pages, and hashes and buckets are gone. Lengths and times are those of the run, times since its begin.\n", h.RunId, f.Events, f.losses())
+		p.line("This report uses one run: id `%x`, %d events, %s. `dtrec redact` made it: names are tokens of the same length, addresses are moved but keep their differences within a run of pages, and hashes and buckets are removed. Lengths are those of the run, and so are times, counted from its begin.\n", h.RunId, f.Events, f.losses())
 	default:
-		p.line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the place of the hash table are those of the kernel that ran. Your run will differ.\n",
+		p.line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the address of the hash table are those of the kernel that ran. Your run will differ.\n",
 			h.RunId, f.Events, f.losses())
 	}
 	if !isLog(p) {
-		p.line("D1, D2 … are dentries in order of first sight: an address with a lifetime, from its `__d_alloc` to its kill. The same address after a kill is another dentry. A verdict stands beside every claim.\n")
+		p.line("D1, D2 … are dentries, numbered in the order in which they were first seen. A dentry is an address with a lifetime, from its `__d_alloc` to its kill; the same address after a kill is another dentry. Beside every claim is its verdict.\n")
 	}
 	if f.Forgotten > 0 {
-		p.line("- forgotten: %d dentries, each the one not seen for longest: more were known at once than are remembered. What rests on them is unproven", f.Forgotten)
+		p.line("- forgotten: %d dentries, each time the one not seen for longest, because more were known at once than dtrec remembers. Claims that need them are unproven", f.Forgotten)
 	}
 	gaps := gapsOf(f.Windows)
-	p.many(len(gaps), "kinds of events missing", "dtrec info FILE", func(i int) {
+	p.many(len(gaps), "kinds of missing events", "dtrec info FILE", func(i int) {
 		p.line("- missing: %s", gaps[i].text())
 	})
 	p.verdictTable()
@@ -188,9 +188,9 @@ func (p *page) probeList(r schema.Role) string {
 func (f *Findings) losses() string {
 	switch {
 	case f.Void != nil:
-		return fmt.Sprintf("%d lost; nothing can be proven of them: %s", f.Lost, f.Void.about(About{}, false))
+		return fmt.Sprintf("%d lost; nothing can be proven: %s", f.Lost, f.Void.about(About{}, false))
 	case f.Header.Imported() && f.Lost == 0 && !f.Cut:
-		return "of hits that the text lacks nothing is known"
+		return "it is not known which hits the text lacks"
 	case f.Cut && f.Lost > 0:
 		return fmt.Sprintf("%d lost, and cut before its end", f.Lost)
 	case f.Cut:
@@ -200,10 +200,12 @@ func (f *Findings) losses() string {
 	case len(f.Windows) > 0:
 		return fmt.Sprintf("%d stretches with events missing", len(f.Windows))
 	case f.Footer == nil:
-		return "without a footer: the recording did not end cleanly"
+		return "no footer, so the recording did not end cleanly"
 	}
-	return "0 lost"
+	return noneLost
 }
+
+const noneLost = "0 lost"
 
 func (f *Findings) verdictLine() string {
 	return fmt.Sprintf("in all %d proven, %d refuted, %d unproven", f.Tally.Total(Proven), f.Tally.Total(Refuted), f.Tally.Total(Unproven))
@@ -227,7 +229,7 @@ func (p *page) verdictTable() {
 		}
 	}
 	if left > 0 {
-		p.line("- … and %d more that are not proven: `dtrec check FILE`", left)
+		p.line("- … and %d more claims that are not proven: `dtrec check FILE`", left)
 	}
 	if len(p.f.Doubts) > 0 {
 		p.line("")
@@ -240,14 +242,14 @@ func (p *page) ablations() {
 	if p.f.Without == 0 {
 		return
 	}
-	p.line("What falls without %s:\n", p.f.Without.String())
+	p.line("No longer proven without %s:\n", p.f.Without.String())
 	for _, f := range p.f.Ablations {
 		if f.Program == "" {
-			p.line("- fallen: %s, %d of %d proven: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))
+			p.line("- %s, %d of %d: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))
 		}
 	}
 	if len(p.f.Ablations) == 0 {
-		p.line("- nothing falls")
+		p.line("- none")
 	}
 	p.line("")
 }
@@ -261,12 +263,12 @@ func times(n uint64) string {
 
 // tools writes, folded, what made the page, and what the events look like.
 func (p *page) tools() {
-	p.line("<details><summary>the probes of this run, and lines of it as a driver would print them</summary>\n")
+	p.line("<details><summary>the probes of this run, and some of its events as a driver would print them</summary>\n")
 	k := p.f.Header.GetKernel()
 	p.line("- Linux %s %s, %s", code(k.GetRelease()), code(k.GetVersion()), code(k.GetMachine()))
 	p.probes()
 	if p.f.Header.Imported() {
-		p.line("\n`dtrec import` made an event of each line of a text that perf or trace-cmd printed of their probes.")
+		p.line("\n`dtrec import` made an event of each line that perf or trace-cmd printed about their probes.")
 	} else {
 		p.line("\n`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
 	}

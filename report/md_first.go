@@ -32,7 +32,7 @@ func (p *page) firstScreen() {
 		p.Opening.WriteMarkdown(p.Writer, &p.room)
 	}
 	p.part(p.lifeline)
-	p.line("\n%s%s; FILE is the trace, in every command here.", madeBy, md.Span(replay.CommandLine(p.command())))
+	p.line("\n%s%s; FILE stands for the trace in every command on this page.", madeBy, md.Span(replay.CommandLine(p.command())))
 }
 
 // alarm warns, before anything else, if events are missing.
@@ -41,17 +41,21 @@ func (p *page) alarm() {
 	if f.Lost == 0 && f.Forgotten == 0 && len(f.Windows) == 0 && f.Footer != nil && f.Void == nil {
 		return
 	}
-	p.line("> [!CAUTION]\n> **Not all of the run is here: %s.** What rests on what is missing is unproven.\n", prose(f.losses()))
+	what := "The trace is incomplete: " + f.losses()
+	if f.Forgotten > 0 && f.losses() == noneLost {
+		what = fmt.Sprintf("Not every dentry could be followed to the end: %d were forgotten", f.Forgotten)
+	}
+	p.line("> [!CAUTION]\n> **%s.** Claims that need what is missing are unproven.\n", prose(what))
 }
 
 // run writes the run in a sentence.
 func (p *page) run() {
 	f, k := p.f, p.f.Header.GetKernel()
 	if f.Without != 0 {
-		p.line("**Read as if %s had not been recorded**: those events are left out, and \"not attached\" means that.\n", f.Without.String())
+		p.line("**Read as if %s had not been recorded**: its events are left out, and \"not attached\" below means that.\n", f.Without.String())
 	}
 	if p.Filtered {
-		p.line("**Of a part of the run**: claims made with an event that the filters do not pick are neither shown nor counted.\n")
+		p.line("**This page is about a part of the run**: claims made with an event that the filters leave out are not shown and not counted.\n")
 	}
 	of := ""
 	if line := replay.RecordedCommand(f.Header); line != "" && len(line) <= 200 {
@@ -163,7 +167,7 @@ func (p *page) lessons() []string {
 	switch t := &p.f.Tally; {
 	case t.Total(Proven) > 0:
 	case t.Total(Refuted)+t.Total(Unproven) > 0:
-		out = append(out, "Nothing could be proven; the reasons stand above.")
+		out = append(out, "Nothing could be proven; the reasons are above.")
 	default:
 		out = append(out, "There is no claim "+p.among()+".")
 	}
@@ -173,7 +177,7 @@ func (p *page) lessons() []string {
 // among says what the findings cover, for a sentence about something they do not contain.
 func (p *page) among() string {
 	if p.Filtered {
-		return "among what was picked"
+		return "among what the filters picked"
 	}
 	return "in this run"
 }
@@ -181,7 +185,7 @@ func (p *page) among() string {
 // paragraphs writes an example of each kind with a lead, its highest-ranking proven claim, and says so if
 // there is none.
 func (p *page) paragraphs() {
-	p.line("<details><summary>an example of each</summary>\n")
+	p.line("<details><summary>examples of proven claims</summary>\n")
 	for _, k := range inPlace(func(c *pageText) int { return c.lead.at }) {
 		t := &k.page.lead
 		if e, ok := p.f.example(k.number); ok {
@@ -189,7 +193,7 @@ func (p *page) paragraphs() {
 				p.line("%s In %s, %s: %s. %s\n", t.before, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), t.after)
 			})
 		} else {
-			p.line("%s %s %s.\n", t.before, cmp.Or(t.none, "No such claim is proven"), p.among())
+			p.line("%s %s %s.\n", t.before, cmp.Or(t.none, "No claim of this kind is proven"), p.among())
 		}
 	}
 	p.necessity()
@@ -211,7 +215,7 @@ func (p *page) necessity() {
 		}
 	}
 	if len(parts) > 0 {
-		p.line("So many proven claims of this run fall at least when a probe is missing: %s.\n", strings.Join(parts, ", "))
+		p.line("At least this many of the proven claims need each probe: %s.\n", strings.Join(parts, ", "))
 	}
 }
 

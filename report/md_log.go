@@ -15,7 +15,7 @@ func (p *page) logLines() {
 	for _, prog := range p.f.Programs {
 		p.many(len(prog.Items), "opens", "dtrec replay FILE", func(i int) { p.logItem(prog.Items[i]) })
 		if prog.Unshown > 0 {
-			p.line("%d more opens are counted in the verdicts and not shown: `dtrec replay FILE`\n", prog.Unshown)
+			p.line("%d more opens are counted in the verdicts but not shown: `dtrec replay FILE`\n", prog.Unshown)
 		}
 	}
 }
@@ -23,28 +23,28 @@ func (p *page) logLines() {
 // logIntroduction says what a log is, and which functions it has lines of.
 func (p *page) logIntroduction() {
 	f, h := p.f, p.f.Header
-	p.line("This page uses one run of a kernel log: id `%x`, %d events, each a line of it. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
+	p.line("This page uses one run of a kernel log: id `%x`, %d events, each of them one line. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
 	if r := h.GetKernel().GetRelease(); r == schema.UnknownKernel {
 		p.line("The log does not name the kernel.")
 	} else {
 		p.line("It is of Linux %s.", code(r))
 	}
-	p.line("A log does not show which task a line is of, what an open returned when it failed, where a dentry lies, or when it ends: an address here is that of a name. What rests on those is unproven.\n")
-	p.line("Functions with a line:")
+	p.line("A log does not show which task a line belongs to, what a failed open returned, the address of a dentry, or when it ends; the addresses here are those of names. Claims that need these are unproven.\n")
+	p.line("Functions that have lines in the log:")
 	p.probes()
 	for _, b := range h.GetProbe() {
 		if !b.Attached {
 			p.part(func() { p.line("- %s: %s: %s", b.Role.Label(), code(b.Symbol), text(b.Error)) })
 		}
 	}
-	p.line("\nA verdict stands beside every claim; %s.\n", f.verdictLine())
+	p.line("\nBeside every claim is its verdict; %s.\n", f.verdictLine())
 }
 
 func (p *page) logItem(it *Item) {
 	if it.Open {
-		p.line("from the line of %s on, up to the next open's:", code(cmp.Or(it.Path, "an open without a name")))
+		p.line("from the line of %s up to that of the next open:", code(cmp.Or(it.Path, "an open without a name")))
 	} else {
-		p.line("before the first open's line:")
+		p.line("before the line of the first open:")
 	}
 	for i := range it.Steps {
 		p.line("- %s", p.logLine(&it.Steps[i].Event))
@@ -63,7 +63,7 @@ func (p *page) logItem(it *Item) {
 func (p *page) logLine(e *schema.Event) string {
 	what := p.f.symbolOf(e)
 	if e.Role == schema.RoleEvict {
-		return fmt.Sprintf("%s: %s emptied the slabs (#%d)", text(what), code(e.Comm), e.ID)
+		return fmt.Sprintf("%s: %s had slab caches dropped (#%d)", text(what), code(e.Comm), e.ID)
 	}
 	if e.Role == schema.RoleHash {
 		return fmt.Sprintf("%s: hash %d length %d name %s, salt %s (#%d)%s", what, e.Hash, e.NameLen, nameOr(e), addressOr(e.Parent), e.ID, p.beside(e))

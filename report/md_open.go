@@ -84,7 +84,7 @@ func (p *page) open(it *Item) {
 		p.claim(&it.Claims[i])
 	}
 	if it.Unshown > 0 {
-		p.line("- … %d more claims, counted and not shown", it.Unshown)
+		p.line("- … %d more claims, counted but not shown", it.Unshown)
 	}
 	p.Fence("", p.f.tree(it))
 	p.line("")

@@ -80,7 +80,7 @@ func (p *page) probeTable() {
 
 // manPages writes a line about each call that the programs of this run or dtrec make.
 func (p *page) manPages() {
-	p.line("<details><summary>what of them the programs and dtrec call</summary>\n")
+	p.line("<details><summary>the calls that the programs and dtrec make</summary>\n")
 	used := make(map[string]bool)
 	for _, prog := range p.f.Programs {
 		for _, line := range prog.Source {
@@ -183,7 +183,7 @@ func (why Pick) rules(opens bool) (rules []string) {
 		switch {
 		case why&r.why == 0:
 		case r.why == PickFailed && !opens:
-			rules = append(rules, "the first of each operation with each errno")
+			rules = append(rules, "the first with each errno of each operation")
 		default:
 			rules = append(rules, r.rule)
 		}
@@ -207,7 +207,7 @@ func (p *page) otherCalls(prog *Program, chosen []*Item) {
 	}
 	if shown > 0 {
 		rules := append(why.rules(false), p.roomRule(prog, shown < picked)...)
-		p.line("Of its other path calls %d %s shown%s%s", shown, are(shown), chosenBy(rules), p.shownBy("; all", "--comm", prog.Comm))
+		p.line("%d of its other path calls %s shown%s%s", shown, are(shown), chosenBy(rules), p.shownBy("; all of them", "--comm", prog.Comm))
 	}
 }
 

@@ -64,9 +64,9 @@ func (p *page) programs() {
 	if p.f.Omitted > 0 {
 		atLeast := ""
 		if p.f.MorePrograms {
-			atLeast = "at least "
+			atLeast = "At least "
 		}
-		p.line("%s%d more programs are counted in the verdicts and not shown: `dtrec top --by program FILE`\n", atLeast, p.f.Omitted)
+		p.line("%s%d more programs are counted in the verdicts but not shown: `dtrec top --by program FILE`\n", atLeast, p.f.Omitted)
 	}
 }
 
@@ -171,7 +171,7 @@ func (p *page) across(prog *Program, room int) {
 	p.folded(func() {
 		for i := range prog.Claims {
 			if !p.part(func() { p.claim(&prog.Claims[i]) }) {
-				p.line("- … %d more claims on dentries, across opens, have no room", len(prog.Claims)-i)
+				p.line("- … %d more claims on dentries, across opens, for which the page has no room", len(prog.Claims)-i)
 				break
 			}
 		}
@@ -238,7 +238,7 @@ func alike(n int) md.Literal {
 	if n == 0 {
 		return ""
 	}
-	return md.Literal(fmt.Sprintf(", and %d more of the same functions with the same outcome", n))
+	return md.Literal(fmt.Sprintf(", and %d more runs of the same functions with the same outcome", n))
 }
 
 // walks returns the first path that was walked in a run of events outside any open.

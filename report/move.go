@@ -18,7 +18,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Move,
 		name:   "move",
-		says:   "one dentry got another name or parent, and displaced another or changed places with it",
+		says:   "one dentry got another name or parent, and may have displaced another dentry or changed places with it",
 		enters: replay.RolesOf(schema.RoleMove),
 		exits:  replay.RolesOf(schema.RoleMove),
 		event:  m.event,
@@ -47,7 +47,7 @@ var _ = register(func() kind {
 	}
 })
 
-var Unmoved = &Reason{Unproven, "name and parent are the same after it", false}
+var Unmoved = &Reason{Unproven, "the dentry has the same name and parent after the move", false}
 
 // Moved is where a dentry was before and after a move.
 type Moved struct {

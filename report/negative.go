@@ -16,7 +16,7 @@ var _ = register(func() kind {
 	return kind{
 		number:   Negative,
 		name:     "negative",
-		says:     "a missing name has a dentry without inode, kept or not when the open or call returned, or did not enter the cache",
+		says:     "a missing name has a dentry without inode, kept or not when the call returned; or it did not enter the cache",
 		open:     n.open,
 		walks:    true,
 		needs:    lookups | replay.RolesOf(schema.RoleDrop),
@@ -112,7 +112,7 @@ var _ = register(func() kind {
 				}
 				return fmt.Sprintf("A missing name still has a dentry: proven in %d opens.", f.kept)
 			},
-			lead: paragraph{at: 4, before: "A negative dentry is pointer equality too.",
+			lead: paragraph{at: 4, before: "A negative dentry is proven by pointer equality too.",
 				after: "The name was in the cache when the call returned, although the file is missing.",
 				none:  "No missing name is proven to stay in the cache"},
 		},
@@ -121,13 +121,13 @@ var _ = register(func() kind {
 
 // Why a negative claim is not proven, in addition to the reasons shared with other kinds.
 var (
-	WhichDentry      = &Reason{Unproven, "nothing shows which dentry the missing name came to", false}
-	InodeUnread      = &Reason{Unproven, "whether it has an inode could not be read", false}
+	WhichDentry      = &Reason{Unproven, "no event shows which dentry the missing name got", false}
+	InodeUnread      = &Reason{Unproven, "it could not be read whether it has an inode", false}
 	GotInode         = &Reason{Unproven, "it got an inode at #%s", false}
 	HasInode         = &Reason{Unproven, "the dentry has an inode", false}
 	InsertedPositive = &Reason{Unproven, "the dentry was inserted with an inode", false}
 	MovedAway        = &Reason{Unproven, "a rename at #%s took it away, or put another in its place", false}
-	Overtaken        = &Reason{Unproven, "the dentry allocated was not inserted, and that of another thread, allocated at #%s, may have come first", false}
+	Overtaken        = &Reason{Unproven, "the allocated dentry was not inserted, and one that another thread allocated at #%s may have come first", false}
 	LostMeanwhile    = &Reason{Unproven, "a lookup found it, and it was killed or dropped at #%s", false}
 	Unhashed         = &Reason{Unproven, "it was out of the hash table by then", false}
 )

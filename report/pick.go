@@ -43,13 +43,13 @@ var picks = []struct {
 	word, rule string
 }{
 	{PickAsked, "asked for", "those asked for by --select, 64 at most"},
-	{PickRefuted, "refuted", "the first with each refutation"},
-	{PickUnproven, "unproven", "the first with each doubt"},
+	{PickRefuted, "refuted", "the first with a claim refuted for each reason"},
+	{PickUnproven, "unproven", "the first with a claim unproven for each reason"},
 	{PickSlow, "slowest", "the 3 slowest"},
 	{PickFailed, "failed", "the first with each errno"},
-	{PickRestarted, "walked again", "the first 3 whose walk came back to an earlier component"},
-	{PickCourse, "first of its course", "the first of each of 16 courses of events"},
-	{PickFew, "one of few", "all of few"},
+	{PickRestarted, "walked a component again", "the first 3 whose walk came back to an earlier component"},
+	{PickCourse, "new sequence of events", "the first with each of 16 sequences of events"},
+	{PickFew, "few opens", "all if there are at most 8"},
 }
 
 // words returns the reasons in words, for the summary of an open.

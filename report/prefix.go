@@ -52,9 +52,9 @@ var _ = register(func() kind {
 				}
 				return ""
 			},
-			lead: paragraph{at: 2, before: "The component is a subtraction.", after: "The name starts at the component inside the full path."},
-			probes: paragraph{at: 3, before: "Now move backward to the copy source.",
-				after: "The open's entry fixes the full path pointer, that of the alloc or lookup the component pointer."},
+			lead: paragraph{at: 2, before: "The offset of a component is a subtraction.", after: "The name starts at the component inside the full path."},
+			probes: paragraph{at: 3, before: "Now go back to the copy source.",
+				after: "The open's entry gives the pointer to the full path, and the entry of the alloc or lookup the pointer to the component."},
 		},
 	}
 })

@@ -152,7 +152,7 @@ func (prog *Program) opensText() string {
 		s += fmt.Sprintf(", and %d of files to execute", prog.execs)
 	}
 	if n := prog.Opens - prog.returned; n > 0 {
-		s += fmt.Sprintf(" (of %d of them no return is known)", n)
+		s += fmt.Sprintf(" (%d of them without a known return)", n)
 	}
 	return s
 }

@@ -15,7 +15,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Race,
 		name:   "race",
-		says:   "of two dentries allocated for one name one was inserted, the other killed without",
+		says:   "two dentries were allocated for one name: one was inserted, the other was killed without being inserted",
 		open:   (*view).races,
 		shows: []operand{
 			{replay.RolesOf(schema.RoleAlloc, schema.RoleInsert), func(v *view) {
@@ -35,7 +35,7 @@ var _ = register(func() kind {
 		},
 		fill: func(v *view, cl *Claim) { cl.Means = v.two.Name },
 		tell: func(cl *Claim, q func(string) string) string {
-			return fmt.Sprintf("two dentries for %s, %s was inserted, %s killed: %s", q(cl.Means), cl.Object, cl.Other, oneByOne(cl.Terms))
+			return fmt.Sprintf("of two dentries for %s, %s was inserted and %s was killed: %s", q(cl.Means), cl.Object, cl.Other, oneByOne(cl.Terms))
 		},
 	}
 })
@@ -43,7 +43,7 @@ var _ = register(func() kind {
 // Why a race claim is not proven, in addition to the reasons shared with other kinds.
 var (
 	Renamed       = &Reason{Unproven, "a rename gave one of them its name", false}
-	WinnerUnknown = &Reason{Unproven, "the alloc or the insert of the other one was not recorded", false}
+	WinnerUnknown = &Reason{Unproven, "the alloc or the insert of the one that came first was not recorded", false}
 )
 
 // races makes a claim if a dentry that this open allocated was killed without having been inserted, because

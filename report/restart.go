@@ -37,7 +37,7 @@ var _ = register(func() kind {
 		},
 		fill: func(v *view, cl *Claim) { cl.Means = again.ev.Name },
 		tell: func(cl *Claim, q func(string) string) string {
-			return fmt.Sprintf("the walk began in rcu-walk and started over in ref-walk, %s was looked up twice: %s", q(cl.Means), equals(cl.Terms, false))
+			return fmt.Sprintf("the walk began in rcu-walk and started over in ref-walk; %s was looked up twice: %s", q(cl.Means), equals(cl.Terms, false))
 		},
 		lesson: func(cl *Claim, _ *Item) string {
 			return fmt.Sprintf("the walk left rcu-walk and started over: it looked %s up at #%d and again at #%d", code(cl.Means), cl.Terms[0].Event, cl.Terms[1].Event)

@@ -65,11 +65,11 @@ func (r *reader) picked(o *ownOpen, why string) bool {
 			}
 		}
 		return slower < 3
-	case "walked again":
+	case "walked a component again":
 		return o.again
-	case "first of its course":
+	case "new sequence of events":
 		return !slices.ContainsFunc(before, func(b *ownOpen) bool { return b.course == o.course })
-	case "one of few":
+	case "few opens":
 		return len(all) <= maxFew
 	case "unproven", "refuted":
 		for _, d := range r.doubts {

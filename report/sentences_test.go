@@ -55,15 +55,15 @@ var sentences = func() []sentence {
 	}
 	is := func(got string, want int) bool { return got == strconv.Itoa(want) }
 	add(`# What Linux (.*) did with these path names`, func(r *reader, m []string) bool { return m[1] == r.header.GetKernel().GetRelease() })
-	add(n+" events(?: of "+quoted+")? on Linux `(.*?)`, `(.*?)`; (?:"+n+` lost|without a footer: the recording did not end cleanly); `+n+` claims proven, `+n+` refuted, `+n+` unproven\.`, func(r *reader, m []string) bool {
+	add(n+" events(?: of "+quoted+")? on Linux `(.*?)`, `(.*?)`; (?:"+n+` lost|no footer, so the recording did not end cleanly); `+n+` claims proven, `+n+` refuted, `+n+` unproven\.`, func(r *reader, m []string) bool {
 		k := r.header.GetKernel()
 		return is(m[1], r.count) && m[2] == k.GetRelease() && m[3] == k.GetMachine() && (m[4] == "" || is(m[4], int(r.lost))) &&
 			is(m[5], r.total("proven")) && is(m[6], r.total("refuted")) && is(m[7], r.total("unproven"))
 	})
-	add(`> \*\*Not all of the run is here: (?:`+n+` lost|without a footer: the recording did not end cleanly)\.\*\* What rests on what is missing is unproven\.`, func(r *reader, m []string) bool {
+	add(`> \*\*The trace is incomplete: (?:`+n+` lost|no footer, so the recording did not end cleanly)\.\*\* Claims that need what is missing are unproven\.`, func(r *reader, m []string) bool {
 		return m[1] == "" || is(m[1], int(r.lost)) && r.lost > 0
 	})
-	add("Made by `dtrec report FILE`; FILE is the trace, in every command here\\.", func(*reader, []string) bool { return true })
+	add("Made by `dtrec report FILE`; FILE stands for the trace in every command on this page\\.", func(*reader, []string) bool { return true })
 	add(`- \[Verdicts\]\(#verdicts\): in all `+n+` proven, `+n+` refuted, `+n+` unproven`, func(r *reader, m []string) bool {
 		return is(m[1], r.total("proven")) && is(m[2], r.total("refuted")) && is(m[3], r.total("unproven"))
 	})
@@ -76,8 +76,8 @@ var sentences = func() []sentence {
 	add(`<details><summary>claims on dentries, across opens: `+n+`</summary>`, func(r *reader, m []string) bool {
 		return is(m[1], r.across[r.comm])
 	})
-	add("<details><summary>(an example of each|what each probe reads, and the claims that need it)</summary>", func(*reader, []string) bool { return true })
-	add(`<details><summary>outside any open(?:, (.*))?: `+n+` events(?:, and `+n+` more of the same functions with the same outcome)?</summary>`, func(r *reader, m []string) bool {
+	add("<details><summary>(examples of proven claims|what each probe reads, and the claims that need it)</summary>", func(*reader, []string) bool { return true })
+	add(`<details><summary>outside any open(?:, (.*))?: `+n+` events(?:, and `+n+` more runs of the same functions with the same outcome)?</summary>`, func(r *reader, m []string) bool {
 		r.within, r.stray = false, int(parse(m[2]))
 		alike := 0
 		if m[3] != "" {
@@ -91,17 +91,17 @@ var sentences = func() []sentence {
 		return is(m[3], len(r.ended(r.comm))-r.shown)
 	})
 	add("<details><summary>((?:walk of )?[a-z]+) #"+n+", <code>(.*)</code>: (.*?); (.*)</summary>", func(r *reader, m []string) bool { return r.called(m[1], m[2], m[3], m[4], m[5]) })
-	add("Of its other path calls "+n+" (?:is|are) shown: .*; all: `+.*`+", func(r *reader, m []string) bool { return r.shownCalls(m[1]) })
+	add(n+" of its other path calls (?:is|are) shown: .*; all of them: `+.*`+", func(r *reader, m []string) bool { return r.shownCalls(m[1]) })
 	add("- Linux `(.*?)` `(.*)`, `(.*?)`", func(r *reader, m []string) bool {
 		k := r.header.GetKernel()
 		return slices.Equal(m[1:], []string{k.GetRelease(), k.GetVersion(), k.GetMachine()})
 	})
 	add("- ([a-z_0-9]+): (.*\\))", func(r *reader, m []string) bool { return r.symbols(m[1], m[2]) })
-	add("This report uses one run: id `([0-9a-f]*)`, "+n+` events, (?:`+n+` lost|without a footer: the recording did not end cleanly)\. The addresses, .* Your run will differ\.`,
+	add("This report uses one run: id `([0-9a-f]*)`, "+n+` events, (?:`+n+` lost|no footer, so the recording did not end cleanly)\. The addresses, .* Your run will differ\.`,
 		func(r *reader, m []string) bool {
 			return m[1] == fmt.Sprintf("%x", r.header.RunId) && is(m[2], r.count) && (m[3] == "" || is(m[3], int(r.lost)))
 		})
-	add(`D1, D2 … are dentries in order of first sight: .* A verdict stands beside every claim\.`, func(*reader, []string) bool { return true })
+	add(`D1, D2 … are dentries, numbered in the order in which they were first seen\. .* Beside every claim is its verdict\.`, func(*reader, []string) bool { return true })
 	add(`- missing: `+n+` events?(?: of ([a-z_]+))? \(([^()]*)\), (?:in `+n+` stretches, the first )?from `+n+` ns to `+n+` ns`, func(r *reader, m []string) bool {
 		return r.missing(m)
 	})
@@ -110,7 +110,7 @@ var sentences = func() []sentence {
 		return slices.ContainsFunc(Kinds(), func(k KindInfo) bool { return k.Name == m[1] && k.Says == m[5] }) && is(m[2], v["proven"]) && is(m[3], v["refuted"]) && is(m[4], v["unproven"])
 	})
 	add(`- \*\*(refuted|unproven)\*\* ([a-z ]+) of ((?:`+quoted+`(?:, )?)+(?: and others)?)(?:, `+n+` times)?: (.*)`, func(r *reader, m []string) bool { return r.doubted(m) })
-	add(`- … and `+n+" more that are not proven: `dtrec check FILE`", func(r *reader, m []string) bool {
+	add(`- … and `+n+" more claims that are not proven: `dtrec check FILE`", func(r *reader, m []string) bool {
 		return is(m[1], r.total("refuted")+r.total("unproven")-r.named)
 	})
 	add(`- Pointer equality of one dentry is proven `+n+` times\.`, func(r *reader, m []string) bool { return is(m[1], r.proven("equality")) })
@@ -122,24 +122,24 @@ var sentences = func() []sentence {
 		right, all := r.hashes()
 		return is(m[1], right) && is(m[2], all)
 	})
-	add(`\*\*Read as if [a-z_0-9]+ had not been recorded\*\*: those events are left out, and "not attached" means that\.`, func(r *reader, m []string) bool {
+	add(`\*\*Read as if [a-z_0-9]+ had not been recorded\*\*: its events are left out, and "not attached" below means that\.`, func(r *reader, m []string) bool {
 		return r.whole != nil
 	})
-	add(`- fallen: ([a-z ]+), `+n+` of `+n+` proven: (?:(.*?; )?`+n+` have no event to stand on)?.*`, func(r *reader, m []string) bool {
+	add(`- ([a-z ]+), `+n+` of `+n+`: (?:(.*?; )?`+n+` claims? not made without those events)?.*`, func(r *reader, m []string) bool {
 		with, without := r.whole.proven(m[1]), r.proven(m[1])
 		return is(m[2], with-without) && is(m[3], with) && (m[5] == "" || is(m[5], r.whole.made(m[1])-r.made(m[1])))
 	})
-	add(`What falls without [a-z_0-9]+:`, func(r *reader, m []string) bool { return r.whole != nil })
-	add(`- nothing falls`, func(r *reader, m []string) bool { return r.total("proven") >= r.whole.total("proven") })
-	add(`- Nothing could be proven; the reasons stand above\.`, func(r *reader, m []string) bool { return r.total("proven") == 0 })
-	add(`(Pointer equality|The component is a subtraction|Eviction is two events and a subtraction)\. No such claim is proven in this run\.`,
+	add(`No longer proven without [a-z_0-9]+:`, func(r *reader, m []string) bool { return r.whole != nil })
+	add(`- none`, func(r *reader, m []string) bool { return r.total("proven") >= r.whole.total("proven") })
+	add(`- Nothing could be proven; the reasons are above\.`, func(r *reader, m []string) bool { return r.total("proven") == 0 })
+	add(`(Pointer equality|The offset of a component is a subtraction|Eviction is two events and a subtraction)\. No claim of this kind is proven in this run\.`,
 		func(r *reader, m []string) bool { return r.proven(kindOf[m[1]]) == 0 })
-	add(`A negative dentry is pointer equality too\. No missing name is proven to stay in the cache in this run\.`, func(r *reader, m []string) bool { return r.kept == 0 })
-	add(`(Start at|Now move forward|Now move backward) .*\. No claim of this kind is proven in this run\.`, func(r *reader, m []string) bool {
+	add(`A negative dentry is proven by pointer equality too\. No missing name is proven to stay in the cache in this run\.`, func(r *reader, m []string) bool { return r.kept == 0 })
+	add(`(Start with|Now go on|Now go back) .*\. No claim of this kind is proven in this run\.`, func(r *reader, m []string) bool {
 		return r.proven(kindOf[m[1]]) == 0
 	})
-	add(`So many proven claims of this run fall at least when a probe is missing: (.*)\.`, func(r *reader, m []string) bool { return r.ablations(m[1]) })
-	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?:, and `+n+` of files to execute)?(?: \(of `+n+` of them no return is known\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
+	add(`At least this many of the proven claims need each probe: (.*)\.`, func(r *reader, m []string) bool { return r.ablations(m[1]) })
+	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?:, and `+n+` of files to execute)?(?: \(`+n+` of them without a known return\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
 		func(r *reader, m []string) bool {
 			if m[8] != "" {
 				r.shown = -1
@@ -151,7 +151,7 @@ var sentences = func() []sentence {
 	})
 	add(`open `+n+` of this program, (`+quoted+`)(, to execute)?, at its last component:`, func(r *reader, m []string) bool { return r.open(m[1], m[3]) && m[2] == code(r.current().enter.Name) })
 	add(`- … `+n+` more events`, func(r *reader, m []string) bool { return is(m[1], r.eventsOfItem()-maxSteps) })
-	add(n+" more programs are counted in the verdicts and not shown: `dtrec top --by program FILE`", func(r *reader, m []string) bool { return is(m[1], len(r.sections)-maxPrograms) })
+	add(n+" more programs are counted in the verdicts but not shown: `dtrec top --by program FILE`", func(r *reader, m []string) bool { return is(m[1], len(r.sections)-maxPrograms) })
 	add(`At least `+n+` more events of this program, outside any open, are not shown\.`, func(r *reader, m []string) bool {
 		return parse(m[1]) > 0 && parse(m[1]) <= uint64(r.outside[r.comm])
 	})
@@ -173,8 +173,8 @@ var sentences = func() []sentence {
 
 var noFileWords = regexp.MustCompile(`\bno file\b`)
 
-var kindOf = map[string]string{"Pointer equality": "equality", "The component is a subtraction": "prefix", "Eviction is two events and a subtraction": "eviction",
-	"Start at": "equality", "Now move forward": "eviction", "Now move backward": "prefix"}
+var kindOf = map[string]string{"Pointer equality": "equality", "The offset of a component is a subtraction": "prefix", "Eviction is two events and a subtraction": "eviction",
+	"Start with": "equality", "Now go on": "eviction", "Now go back": "prefix"}
 
 // line checks one line of the page.
 func (r *reader) line(l string) (wrong []string) {

@@ -43,7 +43,7 @@ var _ = register(func() kind {
 })
 
 // StartElsewhere is the one reason why a start claim is not proven that other kinds do not share.
-var StartElsewhere = &Reason{Unproven, "the first component was looked up under another dentry: a mount on that directory leads there, or a flag of openat2", false}
+var StartElsewhere = &Reason{Unproven, "the first component was looked up under another dentry, as happens with a mount on that directory or a flag of openat2", false}
 
 // startOf says in which directory a path starts.
 func startOf(e *schema.Event) string {

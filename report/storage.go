@@ -42,7 +42,7 @@ var _ = register(func() kind {
 var (
 	NoInlineSize  = &Reason{Unproven, "the size of the inline name is not known", false}
 	NoNameAddress = &Reason{Unproven, "the name's address was not recorded", false}
-	WrongPlace    = &Reason{Refuted, "length and place of the name do not agree", false}
+	WrongPlace    = &Reason{Refuted, "where the name lies does not agree with its length", false}
 )
 
 // storageDoubt compares where the name of a new dentry lies with its length.

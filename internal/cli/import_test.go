@@ -217,7 +217,7 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 			"\n0 proven, ", "- __d_lookup entry: hash 769772012 length 0 name empty (#2)\n- __d_lookup entry: hash 7 length 2 name not printed (#3)\n"},
 	} {
 		log, _ := runImport(t, c.lines)
-		if sum := output(t, "check", log); !strings.Contains("\n"+sum, c.check) || !strings.Contains(sum, " events, lost not known, Linux unknown\n") {
+		if sum := output(t, "check", log); !strings.Contains("\n"+sum, c.check) || !strings.Contains(sum, " events, losses not known, Linux unknown\n") {
 			t.Errorf("%s: check says\n%s", name, sum)
 		}
 		page := output(t, "report", log)

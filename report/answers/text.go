@@ -59,7 +59,7 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 	t := &s.Total
 	lost := fmt.Sprintf("%d lost", s.Lost)
 	if s.Imported && s.Lost == 0 {
-		lost = "lost not known"
+		lost = "losses not known"
 	}
 	if s.Log {
 		fmt.Fprintf(b, "%s, %s, Linux %s\nmade of a kernel log, which tells of lines, not of calls: dtrec replay and check read it\n", plural.Of(s.Events, "event"), lost, s.Kernel)

@@ -286,7 +286,7 @@ func TestPageAnswers(t *testing.T) {
 	ctx := browser(t)
 	visit(t, ctx, "run1", sample(t, "../../traces/run1.pb"))
 	for word, want := range map[string]string{
-		"D12": "/tmp/t_e.txt", "#52": "alloc", "52": "is not among", "p177": "te_miss", "177": "te_miss", "/tmp/t_e.txt": "open /tmp/t_e.txt", "t_m.txt": "ENOENT", "te_miss": "1 process called te_miss", "0xff1cc18f4142fd80": "D12", "nosuch": "is not among",
+		"D12": "/tmp/t_e.txt", "#52": "alloc", "52": "is not on this page", "p177": "te_miss", "177": "te_miss", "/tmp/t_e.txt": "open /tmp/t_e.txt", "t_m.txt": "ENOENT", "te_miss": "1 process called te_miss", "0xff1cc18f4142fd80": "D12", "nosuch": "is not on this page",
 	} {
 		search(t, ctx, word)
 		if got := eval[string](t, ctx, `document.getElementById("details").innerText`); !strings.Contains(got, want) {

@@ -55,7 +55,7 @@ const process = (pid, label) => token("p" + pid, label === undefined ? "p" + pid
 
 const classes = ["unknown", "rcu", "ref", "miss"];
 const classSays = {
-  unknown: "events that would tell are not there",
+  unknown: "the events that would tell the class are missing",
   rcu: "the walk never left rcu-walk",
   ref: "the cache answered, not all of it in rcu-walk: in ref-walk, or an operation that had locked the directory",
   miss: "a filesystem was asked for a name",
@@ -109,6 +109,6 @@ function table(columns, all, caption) {
 }
 
 // leftOut says how many items a view leaves out.
-const leftOut = (shown, all, what, rule) => shown >= all ? "" : el("p", {class: "note"}, `${shown} of ${all} ${what} are here: ${rule}. What this tab counts is of these; the summary is of all.`);
+const leftOut = (shown, all, what, rule) => shown >= all ? "" : el("p", {class: "note"}, `This page has ${shown} of ${all} ${what}: ${rule}. This tab counts only these; the summary counts all.`);
 
 const views = []; // each {id, title, render}

@@ -25,17 +25,17 @@ views.push({id: "dentries", title: "Dentries", render() {
     const x = ns => left + (ns - from) / Math.max(1, to - from) * (width - left - 20);
     const lines = shown.flatMap((r, i) => [label(r, 14 + i * 16, Math.floor(left / 6.7)), ...r.lives.flatMap(o => lifeline(o, 14 + i * 16, x, to))]);
     holder.replaceChildren(svg("svg", {class: "lives", viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": "Life lines of dentries"}, ...lines));
-    where.textContent = some.length ? ` paths ${page * perPage + 1} to ${page * perPage + shown.length} of ${some.length} ` : " no such path ";
+    where.textContent = some.length ? ` paths ${page * perPage + 1} to ${page * perPage + shown.length} of ${some.length} ` : " no path matches ";
   }
   const turn = by => { page = Math.min(Math.max(page + by, 0), Math.max(0, Math.ceil(some.length / perPage) - 1)); draw(); };
   draw();
   addEventListener("resize", draw);
   return [
-    el("p", {class: "controls"}, el("button", {type: "button", onclick: () => turn(-1)}, "Before"), where, el("button", {type: "button", onclick: () => turn(1)}, "After"), " ",
-      el("label", {}, "Order ", order), " ", el("label", {}, "Path has ", part)),
+    el("p", {class: "controls"}, el("button", {type: "button", onclick: () => turn(-1)}, "Previous"), where, el("button", {type: "button", onclick: () => turn(1)}, "Next"), " ",
+      el("label", {}, "Order ", order), " ", el("label", {}, "Path contains ", part)),
     el("p", {class: "legend"}, el("span", {}, "● allocated"), el("span", {class: "key new"}, "not in the hash table yet"), el("span", {}, "◁ its allocation is not recorded"), el("span", {class: "key rcu"}, "with an inode"), el("span", {class: "key unknown"}, "not known"), el("span", {class: "key negative"}, "negative"),
-      el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end"), el("span", {}, "… its end is not recorded"), el("span", {}, "a row: the path last known of its dentries")),
-    holder, leftOut(objects.length, data.all.objects, "dentries", "the first"), ...buckets(),
+      el("span", {}, "× killed"), el("span", {}, "? perhaps killed"), el("span", {}, "▷ alive at the end"), el("span", {}, "… its end is not recorded"), el("span", {}, "one row for each path: the last one known of its dentries")),
+    holder, leftOut(objects.length, data.all.objects, "dentries", "the first ones"), ...buckets(),
   ];
 }});
 
@@ -101,5 +101,5 @@ function buckets() {
   return [table([
     {title: "Bucket", of: r => r.number, show: r => r.number < 0 ? r.address : String(r.number), head: true, number: true}, {title: "Address", of: r => r.address},
     {title: "Dentries", of: r => r.dentries.length, number: true}, {title: "Which", of: r => r.dentries[0], show: r => r.dentries.slice(0, 12).flatMap(d => [dentry(d), " "])},
-  ], all.slice(0, 400), `Buckets that dentries were inserted into: ${all.length}, ${all.filter(b => b.dentries.length > 1).length} of them by more than one dentry` + (events.length < data.all.events ? "; by the events that this page has" : ""))];
+  ], all.slice(0, 400), `Buckets that dentries were inserted into: ${all.length}, ${all.filter(b => b.dentries.length > 1).length} of them by more than one dentry` + (events.length < data.all.events ? "; counted from the events on this page" : ""))];
 }

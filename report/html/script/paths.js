@@ -15,8 +15,8 @@ views.push({id: "paths", title: "Paths", render() {
     }
     at.calls.push(c);
   }
-  return [el("p", {}, "Calls below each directory: how many, × failed, by class, negative dentries in the cache when a call that made them returned, and time."), el("div", {class: "tree", role: "tree"}, branches(root, true)),
-    leftOut(calls.length, data.all.calls, "calls", "the first that failed, and the longest")];
+  return [el("p", {}, "For each directory, the calls below it: their number, × how many failed, their classes, the negative dentries in the cache when the call that made them returned, and the time."), el("div", {class: "tree", role: "tree"}, branches(root, true)),
+    leftOut(calls.length, data.all.calls, "calls", "the first ones that failed, and the longest")];
 }});
 
 const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], kept: 0, took: 0, below: new Map(), calls: []});

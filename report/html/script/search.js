@@ -37,11 +37,11 @@ function aboutClaims(some) {
   return some.length ? [el("h3", {}, plural(some.length, "claim") + here(claims, data.all.claims)), ...some.slice(0, 40).map(claimLine)] : [];
 }
 
-const ends = {alive: "alive when the trace ended, as far as is recorded", missed: "not recorded: its memory was given back, or is another's", forgotten: "forgotten: more were known at once than are remembered"};
-const inodes = {"-1": "no event says", 0: "none when last seen", 1: "it had one when last seen"};
+const ends = {alive: "alive when the trace ended, as far as is recorded", missed: "not recorded: its memory was given back, or is now another dentry's", forgotten: "not known: it was forgotten, since more dentries were known at once than dtrec remembers"};
+const inodes = {"-1": "not known, no event shows it", 0: "none when last seen", 1: "it had one when last seen"};
 
 // here is appended to a count of items if the page has fewer of them than the trace.
-const here = (some, all) => some.length < all ? " of those that this page has" : "";
+const here = (some, all) => some.length < all ? ", of those on this page" : "";
 
 function aboutDentry(o) {
   if (!o) return [];
@@ -73,7 +73,7 @@ function aboutProcess(pid) {
 // open shows the details of a key.
 function open(key) {
   const found = find(key), box = byId("details");
-  box.replaceChildren(el("button", {type: "button", class: "close", onclick: close, "aria-label": "Close"}, "×"), ...(found.length ? found : [el("p", {}, `${key} is not among what this page shows.`)]));
+  box.replaceChildren(el("button", {type: "button", class: "close", onclick: close, "aria-label": "Close"}, "×"), ...(found.length ? found : [el("p", {}, `${key} is not on this page.`)]));
   box.hidden = false;
   light(key);
 }

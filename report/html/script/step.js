@@ -34,7 +34,7 @@ views.push({id: "step", title: "Step", render() {
     if (i >= 0) show(i);
   };
   show(0);
-  return [box, leftOut(events.length, data.all.events, "steps", "the first; 'dtrec replay --from' prints the others")];
+  return [box, leftOut(events.length, data.all.events, "steps", "the first ones; 'dtrec replay --from' prints the others")];
 }});
 
 function eventLine(e) {
@@ -55,7 +55,7 @@ function windowAround(at) {
 // callAt shows the path of the call in progress, and how far its walk has come.
 function callAt(e) {
   const c = callById.get(e.call);
-  if (!c) return [el("h3", {}, e.call ? `A call that is not among those shown (#${e.call})` : "No path call is in progress")];
+  if (!c) return [el("h3", {}, e.call ? `A call that this page does not have (#${e.call})` : "No path call is in progress")];
   const found = ["not in the cache", "hit in rcu-walk", "hit in ref-walk", "miss: the filesystem is asked", "hit with the directory locked"];
   return [el("h3", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, given(c))), el("ol", {class: "parts"}, c.parts.map(([name, how, id, object, negative, mount, link]) =>
     el("li", {class: id > e.id ? "later" : null}, el("code", {}, text(name)), " ", id > e.id ? "" : [found[how], negative ? ", negative" : "", mount ? ", a mount is crossed" : "", link ? ", a link is followed" : "", " ", dentry(object)])))];
@@ -86,7 +86,7 @@ function directoryAt(at) {
   for (let i = at; i >= 0 && !of; i--) of = events[i].parent;
   const inside = [...cache.values()].filter(d => d.parent === of && d.hashed && d.seq !== of).sort((a, b) => a.name < b.name ? -1 : 1);
   const known = objectBySeq.get(of);
-  if (!of) return [el("h3", {}, "No directory was looked into yet")];
-  return [el("h3", {}, "In the cache of ", dentry(of), " ", el("code", {}, known ? text(known.path) || text(known.name) : ""), ", as far as the events until here show"),
+  if (!of) return [el("h3", {}, "No directory has been looked into yet")];
+  return [el("h3", {}, "In the cache of ", dentry(of), " ", el("code", {}, known ? text(known.path) || text(known.name) : ""), ", as far as the events up to here show"),
     inside.length ? el("ul", {class: "inside"}, inside.map(d => el("li", {class: d.positive ? "positive" : "negative"}, dentry(d.seq), " ", el("code", {}, d.name), d.positive ? "" : " negative", ", last shown at ", event(d.last)))) : el("p", {}, "nothing")];
 }

@@ -37,7 +37,7 @@ views.push({id: "summary", title: "Summary", render() {
     el("div", {class: "tables"}, table([
       {title: "Call", of: r => r.operation + " " + r.path, head: true}, {title: "Program", of: r => r.program},
       {title: "Time", of: r => r.took_ns, show: r => duration(r.took_ns), number: true},
-      {title: "of it the filesystem", of: r => r.filesystem_ns, show: r => r.filesystem_ns ? duration(r.filesystem_ns) : "not known", number: true},
+      {title: "Of that, the filesystem", of: r => r.filesystem_ns, show: r => r.filesystem_ns ? duration(r.filesystem_ns) : "not known", number: true},
       {title: "Event", of: r => r.id, show: r => event(r.id), number: true},
     ], slow, "The slowest calls"),
     table([{title: "Errno", of: r => r.name, head: true}, {title: "Calls", of: r => r.count, number: true}], s.errnos, "Failures"), kinds(),

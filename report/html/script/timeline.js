@@ -8,7 +8,7 @@ views.push({id: "timeline", title: "Timeline", render() {
   const lanes = order.map(pid => ({pid, calls: calls.filter(c => c.pid === pid)}));
   const begin = Math.min(...calls.map(c => c.at)), end = Math.max(...calls.map(c => c.at + c.took));
   const view = {from: begin, to: Math.max(end, begin + 1)};
-  const picture = svg("svg", {class: "timeline", tabindex: 0, role: "application", "aria-label": "Path calls over time. Arrows walk from call to call, plus and minus zoom, Enter shows the call."});
+  const picture = svg("svg", {class: "timeline", tabindex: 0, role: "application", "aria-label": "Path calls over time. Arrow keys go from call to call, plus and minus zoom, Enter shows the call."});
   let at = {lane: 0, call: 0};
 
   function draw() {
@@ -90,7 +90,7 @@ views.push({id: "timeline", title: "Timeline", render() {
       el("button", {type: "button", onclick: () => pan(-0.3)}, "Earlier"), " ", el("button", {type: "button", onclick: () => pan(0.3)}, "Later"), " "),
     el("p", {class: "legend"}, classes.slice(1).map(c => el("span", {class: "key " + c, title: classSays[c]}, c)), el("span", {class: "key failed"}, "× failed")),
     el("div", {class: "scroll"}, picture),
-    leftOut(calls.length, data.all.calls, "calls", "the first that failed, and the longest"),
+    leftOut(calls.length, data.all.calls, "calls", "the first ones that failed, and the longest"),
   ];
 }});
 
