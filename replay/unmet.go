@@ -42,7 +42,7 @@ func newUnmet(f *Filter) *unmet {
 		add(alone, says+" "+s.String()).names = s
 	}
 	for _, p := range f.Paths {
-		named(Filter{Paths: []string{p}}, "no path call in the trace is on", p)
+		named(Filter{Paths: []string{p}}, "no path call in the trace was given the path", p)
 	}
 	for _, n := range f.Names {
 		named(Filter{Names: []string{n}}, "no event in the trace is about the name", n)
@@ -66,16 +66,16 @@ func newUnmet(f *Filter) *unmet {
 		add(Filter{Calls: []uint64{id}}, fmt.Sprintf("no path call in the trace begins with event #%d", id))
 	}
 	for _, n := range f.Errnos {
-		add(Filter{Errnos: []int{n}}, "no path call in the trace failed with "+schema.ErrnoName(n))
+		add(Filter{Errnos: []int{n}}, "no path call that returned in the trace failed with "+schema.ErrnoName(n))
 	}
 	for _, c := range f.Classes {
-		add(Filter{Classes: []Class{c}}, "no path call in the trace is "+c.String())
+		add(Filter{Classes: []Class{c}}, "no path call that returned in the trace is "+c.String())
 	}
 	if f.Failed {
-		add(Filter{Failed: true}, "no path call in the trace failed")
+		add(Filter{Failed: true}, "no path call that returned in the trace failed")
 	}
 	if f.Slower > 0 {
-		add(Filter{Slower: f.Slower}, "no path call in the trace took "+time.Duration(f.Slower).String()+" or more")
+		add(Filter{Slower: f.Slower}, "no path call that returned in the trace took "+time.Duration(f.Slower).String()+" or more")
 	}
 	return u
 }
@@ -106,6 +106,9 @@ func (u *unmet) see(s *Step, c *PathCall) {
 		case len(w.filter.Comms) > 0:
 			w.names.offer(e.Comm)
 		case len(w.filter.Paths) > 0:
+			if c != nil && c.End == e.ID && w.hint == "" && matchesGiven(w.filter.Paths[0], c.Resolved) {
+				w.hint = "; a call on it was given " + Printable(c.Path)
+			}
 			if e.Phase == schema.Enter && walkRoles.Has(e.Role) {
 				w.names.offer(e.Name)
 			}
@@ -143,7 +146,7 @@ func (u *unmet) reasons() (lines []string) {
 	for i := range u.wants {
 		switch w := &u.wants[i]; {
 		case w.matched || w.names != nil && w.names.found:
-		case w.names != nil && w.names.tried:
+		case w.names != nil && w.names.tried && w.hint == "":
 			lines = append(lines, w.message+"; nearest: "+Printable(w.names.nearest))
 		default:
 			lines = append(lines, w.message+w.hint)
@@ -182,13 +185,14 @@ func (s *search) offer(name string) {
 	}
 }
 
-// distanceTo returns the distance of a name from the one given, or limit if it is not less: 0 for a path that ends
-// with it, else the number of bytes to insert, delete or replace.
+// distanceTo returns the distance of a name from the one given, or limit if it is not less: 0 where one of them is
+// the end of the other, as a path is that is relative to a directory, else the number of bytes to insert, delete or
+// replace.
 func (s *search) distanceTo(name string, limit int) int {
-	if strings.HasSuffix(name, "/"+s.given) {
+	want := Unescape(s.given)
+	if strings.HasSuffix(name, "/"+want) || name != "" && strings.HasSuffix(want, "/"+name) {
 		return 0
 	}
-	want := Unescape(s.given)
 	if abs(len(want)-len(name)) >= limit {
 		return limit
 	}

@@ -48,3 +48,14 @@ func edits(a, b string) int {
 	}
 	return d
 }
+
+// A path relative to a directory is nearest to the path that it led to, and is named as it was given.
+func TestNearestPathIsAsGiven(t *testing.T) {
+	s := search{given: "/tmp/e/uo"}
+	for _, name := range []string{"/", "/tmp/e/f", "uo", "/tmp/e/u"} {
+		s.offer(name)
+	}
+	if s.nearest != "uo" {
+		t.Errorf("nearest is %s", s.nearest)
+	}
+}
