@@ -101,7 +101,7 @@ var callColumns = []column[replay.PathCall]{
 	count("id", "event id of its entry", func(c *replay.PathCall) uint64 { return c.ID }),
 	number("end_id", "event id of its exit; none: it is not in the trace", func(c *replay.PathCall) uint64 { return c.End }),
 	text("operation", "operation that used the path: open, exec, stat …", func(c *replay.PathCall) string { return c.Operation }),
-	count("pid", "process id in the initial pid namespace", func(c *replay.PathCall) uint64 { return uint64(c.PID) }),
+	number("pid", "process id in the initial pid namespace; none: not known", func(c *replay.PathCall) uint64 { return uint64(c.PID) }),
 	count("tid", "thread id in the initial pid namespace", func(c *replay.PathCall) uint64 { return uint64(c.TID) }),
 	text("comm", "name of the thread", func(c *replay.PathCall) string { return replay.Printable(c.Comm) }),
 	text("program", "name of the process", func(c *replay.PathCall) string { return replay.Printable(c.Program) }),
@@ -128,7 +128,12 @@ var callColumns = []column[replay.PathCall]{
 	number("filesystem_ns", "part of took_ns spent in the filesystem, as far as known", func(c *replay.PathCall) uint64 { return c.Filesystem }),
 	count("allocs", "dentries allocated during the call", func(c *replay.PathCall) uint64 { return uint64(c.Allocs) }),
 	number("ino", "number of the inode that the path led to; none: not recorded", func(c *replay.PathCall) uint64 { return c.Ino }),
-	count("negatives", "negative dentries that the call left in the cache", func(c *replay.PathCall) uint64 { return uint64(c.Negatives) }),
+	{Column{"negatives", "negative dentries that the call left in the cache; none: not known", Number, false}, func(c *replay.PathCall) any {
+		if c.End == 0 || c.Unsure {
+			return nil
+		}
+		return uint64(c.Negatives)
+	}},
 	flag("whole", "no event of the call is known to be missing", func(c *replay.PathCall) bool { return c.Whole }),
 }
 
@@ -184,7 +189,7 @@ var objectColumns = []column[object]{
 		}
 		return nil
 	}},
-	text("fate", "alive: no event ended it; killed; attempted: a kill that may have failed; missed: its memory was freed or used again and no kill was seen; forgotten: the reader dropped it, or an earlier dentry at its address, because it knew too many",
+	text("fate", "alive: no event ended it; unknown: its end may have left no event, as it could not be watched, or events were lost or not recorded; killed; attempted: a kill that may have failed; missed: its memory was freed or used again and no kill was seen; forgotten: the reader dropped it, or an earlier dentry at its address, because it knew too many",
 		func(o *object) string { return o.End() }),
 }
 
@@ -212,7 +217,7 @@ func readObjects(src replay.Source, yield func(*object) error) error {
 }
 
 var taskColumns = []column[replay.Task]{
-	count("pid", "process id in the initial pid namespace", func(t *replay.Task) uint64 { return uint64(t.PID) }),
+	number("pid", "process id in the initial pid namespace; none: not known", func(t *replay.Task) uint64 { return uint64(t.PID) }),
 	number("parent", "process id of its parent; none: its fork is not in the trace", func(t *replay.Task) uint64 { return uint64(t.Parent) }),
 	text("program", "its name, from its last exec or prctl(2)", func(t *replay.Task) string { return replay.Printable(t.Program) }),
 	text("programs", "all names that it had, in order", func(t *replay.Task) string {
@@ -232,7 +237,7 @@ var taskColumns = []column[replay.Task]{
 	}),
 	count("first_ns", "time of its first event, nanoseconds since boot", func(t *replay.Task) uint64 { return t.FirstAt }),
 	count("last_ns", "time of its last event, nanoseconds since boot", func(t *replay.Task) uint64 { return t.LastAt }),
-	count("calls", "path calls that have returned", func(t *replay.Task) uint64 { return t.Calls }),
+	count("calls", "path calls, also those without a return in the trace", func(t *replay.Task) uint64 { return t.Calls }),
 	count("failed", "path calls that have returned an error", func(t *replay.Task) uint64 { return t.Failed }),
 }
 

@@ -109,8 +109,10 @@ func (j *jsonLines) writeStart(e *schema.Event) {
 	if !j.imported {
 		o.text.Put(`,"cpu":`)
 		o.text.Uint(uint64(e.CPU))
-		o.text.Put(`,"pid":`)
-		o.text.Uint(uint64(e.PID))
+		if e.PID != 0 || e.TID == 0 { // otherwise the text of a trace buffer names no process
+			o.text.Put(`,"pid":`)
+			o.text.Uint(uint64(e.PID))
+		}
 	} else if e.Comm == "" {
 		return
 	}

@@ -24,10 +24,12 @@ type Model struct {
 	Object   func(*Object) // its memory was given back or used again, or it is forgotten; or the trace has ended
 	Negative func(*Negative)
 
-	outline        bool // see NewOutline
-	classRecorded  bool // the roles that tell the class of a call are recorded
-	walksRecorded  bool // every walk that opens nothing is recorded
-	chainsRecorded bool // __d_lookup is recorded, and counts in place of the d_lookup around it
+	outline        bool  // see NewOutline
+	classRecorded  bool  // the roles that tell the class of a call are recorded
+	walksRecorded  bool  // every walk that opens nothing is recorded
+	chainsRecorded bool  // __d_lookup is recorded, and counts in place of the d_lookup around it
+	exitsKnown     Roles // whose exits are recorded, with a count of missed hits
+	missing        Roles // those of negativeRoles that are not recorded, or that may have missed hits without a count
 	threads        map[uint32]*threadCalls
 	last           *threadCalls // the thread of the last event
 	unchanged      *threadCalls // the same, if neither its task nor its name has changed; else nil
@@ -68,6 +70,9 @@ func NewModel(h *schema.Header) *Model {
 	m.classRecorded = (recorded&^vague)&classRoles == classRoles
 	m.walksRecorded = (recorded &^ vague).Has(schema.RoleWalk)
 	m.chainsRecorded = recorded.Has(schema.RoleLookupChain)
+	m.exitsKnown = m.State.paired &^ vague
+	unattached, uncounted := MissingRoles(h, negativeRoles)
+	m.missing = unattached | uncounted
 	m.State.OnGivenUp(m.onGivenUp)
 	m.State.onRenamed = m.renameThread
 	m.State.Objects.OnForget(m.onForget)
@@ -109,8 +114,13 @@ var hooks = [maxRole]func(*Model, *threadCalls, *Step){
 
 // Record applies a record. For an event it returns its step, which is valid until the next event.
 func (m *Model) Record(rec schema.Record) *Step {
-	if e, ok := rec.(*schema.Event); ok {
-		return m.event(e)
+	switch rec := rec.(type) {
+	case *schema.Event:
+		return m.event(rec)
+	case *schema.Damage:
+		if !rec.Behind {
+			m.handOutInProgress()
+		}
 	}
 	return m.State.Record(rec)
 }
@@ -185,7 +195,7 @@ func (m *Model) updateThread(e *schema.Event) *threadCalls {
 		m.last = t
 	}
 	if t.task == nil || t.task.PID != e.PID {
-		t.task = m.task(e.PID)
+		t.task = m.task(e.PID, e.TID)
 		t.comm = ""
 	}
 	m.noteTask(t.task, e)
@@ -279,17 +289,33 @@ func (m *Model) EventContext() EventContext {
 
 // End hands out what has not ended by the end of the trace, each kind in the order in which it began.
 func (m *Model) End() {
-	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
-		m.handOutUnfinished(m.threads[tid], 0)
-	}
+	m.handOutInProgress()
 	for _, n := range slices.SortedFunc(maps.Values(m.negatives), func(a, b *Negative) int { return cmp.Compare(a.Born, b.Born) }) {
+		if n.Fate == FateAlive && m.endMayBeMissing(n) {
+			n.Fate = FateUnknown
+		}
 		m.handOutNegative(n)
 	}
 	for _, t := range m.tasksInOrder() {
-		m.handOutTask(t.PID)
+		m.handOutTask(t.key)
 	}
-	if m.Object != nil {
-		m.State.Objects.each(m.Object)
+	m.State.Objects.each(func(d *Object) {
+		d.Unsure = m.mayLack(d.LastAt, endRoles)
+		m.objectEnded(d)
+	})
+}
+
+// handOutInProgress hands out the path calls in progress, as nothing is known of what follows. A call whose exit cannot
+// have been missed has not returned by now.
+func (m *Model) handOutInProgress() {
+	for _, tid := range slices.Sorted(maps.Keys(m.threads)) {
+		t := m.threads[tid]
+		for _, w := range t.calls {
+			if !w.exitLost && m.exitsKnown.Has(w.role) && !m.State.Losses.lostSince(w.call.At, w.role) {
+				w.call.Took = m.State.now - min(m.State.now, w.call.At)
+			}
+		}
+		m.handOutUnfinished(t, 0)
 	}
 }
 

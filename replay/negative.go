@@ -2,7 +2,11 @@
 
 package replay
 
-import "github.com/dtrec/dtrec/schema"
+import (
+	"strings"
+
+	"github.com/dtrec/dtrec/schema"
+)
 
 // Negative is a period in the life of a dentry in which it was in the cache without an inode. Ids are event
 // ids.
@@ -10,7 +14,7 @@ type Negative struct {
 	Dentry *Object
 	Name   string
 	Dir    string // the path of its directory when the period began, see Model.Path
-	FSType string // as its alloc or its call named it; empty: not known
+	FSType string // see Model.FSType
 
 	Birth     Birth
 	Born      uint64 // the event that first showed it negative
@@ -20,6 +24,7 @@ type Negative struct {
 	Program   string // that made it
 	PID       uint32
 	Hits      uint64 // lookups that returned it
+	seenAt    uint64 // time of the last event that showed it negative
 
 	Fate  Fate
 	End   uint64 // the event that ended the period; 0: none did
@@ -52,7 +57,7 @@ const (
 	FateReused              // it got an inode: a file of that name was made
 	FateMade                // the same, by the path call that had looked the name up
 	FateDropped             // it left the hash table, and nothing else was seen of it
-	FateUnknown             // it was forgotten, or its memory was seen to be another's
+	FateUnknown             // it was forgotten, its memory was seen to be another's, or its end may have left no event
 )
 
 // Fates lists the names of the fates, in order.
@@ -65,15 +70,23 @@ func (f Fate) String() string { return Fates[f] }
 var negativeRoles = RolesOf(schema.RoleOpen, schema.RoleUnlink, schema.RoleLookup, schema.RoleLookupChain, schema.RoleLookupRCU, schema.RoleInsert, schema.RoleInstantiate,
 	schema.RoleDelete, schema.RoleDrop, schema.RoleKill, schema.RoleFree, schema.RoleMove) | RolesThat(schema.TraitNames)
 
-// MissingNegativeRoles returns the roles whose events are missing in a trace with the header, so that it does not
-// show every Negative, or not its birth, end or hits.
-func MissingNegativeRoles(h *schema.Header) Roles {
-	whole, vague := RecordedRoles(h)
-	lack := negativeRoles &^ (whole &^ vague)
-	if _, exits := RolesByPhase(h); !exits.Has(schema.RoleDelete) { // the entry does not show whether the dentry stays
-		lack |= RolesOf(schema.RoleDelete)
-	}
-	return lack
+// NegativeRoles returns the roles without whose events a trace does not show every Negative, or not its
+// birth, end or hits.
+func NegativeRoles() Roles { return negativeRoles }
+
+// negativeEndRoles are the roles of which an event ends a Negative.
+var negativeEndRoles = endRoles | RolesOf(schema.RoleInsert, schema.RoleInstantiate, schema.RoleDrop, schema.RoleMove)
+
+// endMayBeMissing reports whether the end of a period may have left no event.
+func (m *Model) endMayBeMissing(n *Negative) bool {
+	return n.Dentry.Unwatched != 0 || m.mayLack(n.seenAt, negativeEndRoles)
+}
+
+// mayLack reports whether events of some of negativeRoles may be missing between a time and now: they were lost,
+// or are not recorded. What is missing because the file ends here is not meant.
+func (m *Model) mayLack(since uint64, roles Roles) bool {
+	_, lost := m.State.Losses.FindWindow(since, m.State.now-min(m.State.now, 1), roles)
+	return lost || roles&m.missing != 0
 }
 
 // dirsBudget bounds the bytes of the directory paths of negatives.
@@ -120,7 +133,7 @@ func (m *Model) beginNegative(t *threadCalls, s *Step, birth Birth) {
 	}
 	n := recycled(&m.freeNegatives)
 	*n = Negative{Dentry: d, Name: d.Name, Dir: m.PathAt(d.Parent), Birth: birth, Born: e.ID, BornAt: e.Time,
-		Program: t.task.Program, PID: e.PID, FSType: e.FSType}
+		Program: t.task.Program, PID: e.PID, FSType: m.FSType(d), seenAt: e.Time}
 	if m.dirBytes += len(n.Dir); m.dirBytes > dirsBudget {
 		m.dirBytes -= len(n.Dir) - len(unknownDir)
 		n.Dir = unknownDir
@@ -133,6 +146,29 @@ func (m *Model) beginNegative(t *threadCalls, s *Step, birth Birth) {
 		}
 	}
 	m.negatives[d.Addr] = n
+}
+
+// FSType returns the type of a dentry's filesystem, as its alloc, an open or a lookup below it named it. Its
+// parent is on the same one. It returns an empty string where none is known.
+func (m *Model) FSType(d *Object) string {
+	if dir := m.State.Objects.At(d.Parent); d.FSType == "" && dir != nil {
+		return dir.FSType
+	}
+	return d.FSType
+}
+
+// maxFSType bounds the length of a name that noteFSType remembers.
+const maxFSType = 32
+
+// noteFSType notes the filesystem of a dentry, if the event names it.
+func (o *Objects) noteFSType(d *Object, e *schema.Event) {
+	if d.FSType != "" || e.FSType == "" || len(e.FSType) > maxFSType {
+		return
+	}
+	if o.fsType != e.FSType {
+		o.fsType = strings.Clone(e.FSType)
+	}
+	d.FSType = o.fsType
 }
 
 // setFate sets the fate of a period. A later event may still change it.
@@ -159,6 +195,7 @@ func (m *Model) noteHit(d *Object, e *schema.Event) {
 	switch {
 	case n == nil:
 	case e.Negative():
+		n.seenAt = e.Time
 		if n.Hits++; d.Killed == 0 && n.Fate == FateKilled {
 			n.Fate, n.End, n.EndAt, n.EndBy = FateAlive, 0, 0, "" // the kill was only an attempt
 		}

@@ -19,6 +19,7 @@ type Object struct {
 	BornTime         uint64
 	First            uint64 // first event that showed it
 	FirstAt          uint64 // time of that event, nanoseconds since boot
+	LastAt           uint64 // time of the last event that showed it
 	FirstInserted    uint64 // first insert into the hash table
 	Inserted         uint64 // last insert
 	InsertedNegative bool   // it had no inode at the last insert
@@ -49,6 +50,7 @@ type Object struct {
 	Name     string
 	NameAddr uint64
 	Hash     uint32
+	FSType   string // type of its filesystem; empty: no event of its own says
 
 	// The dentry that had this address before.
 	Former FormerObject
@@ -58,6 +60,8 @@ type Object struct {
 	// Unwatched is its first event with FACT_UNWATCHED, from which on the kernel side could not follow it:
 	// its end may have been missed, and a later event may be of another dentry.
 	Unwatched uint64
+	// Unsure, set when the trace has ended: kills were not recorded, or may be among events lost after LastAt.
+	Unsure bool
 	// Forgotten: this dentry was forgotten, or it may be one forgotten earlier at this address.
 	Forgotten bool
 	// Contradicted is the first of its events that does not fit the others; nil: all fit.
@@ -97,8 +101,8 @@ func (d *Object) UnhashedSince() uint64 {
 }
 
 // End says what is known of its end: "killed"; "attempted" if the kill may have failed; "missed" if its
-// memory was freed or used again without a recorded kill; "forgotten" if it, or a dentry at its address,
-// was forgotten as more were known than are remembered; or else "alive".
+// memory was freed or used again without a recorded kill; "forgotten" if it, or a dentry at its address, was
+// forgotten as more were known than are remembered; "unknown" if it is Unwatched or Unsure; or else "alive".
 func (d *Object) End() string {
 	switch {
 	case d.Ended():
@@ -109,6 +113,8 @@ func (d *Object) End() string {
 		return "missed"
 	case d.Forgotten:
 		return "forgotten"
+	case d.Unwatched != 0 || d.Unsure:
+		return "unknown"
 	}
 	return "alive"
 }
@@ -139,6 +145,7 @@ type Objects struct {
 	checks         checks
 	move           move
 	unlockedReads  []*Contradiction // unlocked reads by threads that have had no event since
+	fsType         string           // FSType of the dentry that got it last
 	losses         *Losses
 	onEnded        func(*Object) // called for each dentry whose address is free for another; may be nil
 }
@@ -202,7 +209,7 @@ func (o *Objects) apply(e *schema.Event, call *Call) *Object {
 		o.endObject(d, e.ID)
 		d = o.newObject(e.Dentry, e)
 	default:
-		if d.seen = true; !o.numbersOnly && o.applyUnchanged(d, e, call) {
+		if d.seen, d.LastAt = true, e.Time; !o.numbersOnly && o.applyUnchanged(d, e, call) {
 			return d
 		}
 	}
@@ -211,6 +218,7 @@ func (o *Objects) apply(e *schema.Event, call *Call) *Object {
 		return d
 	}
 	o.check(d, e, call)
+	o.noteFSType(d, e)
 	out := d.inPath && d.UnhashedSince() != 0
 	if d.inPath && (e.Parent != d.Parent || e.Name != d.Name) {
 		o.pathChanges++
@@ -271,7 +279,8 @@ func (o *Objects) applyParent(e *schema.Event) {
 	if e.Facts&schema.FactUnwatched != 0 && d.Unwatched == 0 {
 		d.Unwatched = e.ID
 	}
-	if d.seen = true; !o.numbersOnly {
+	o.noteFSType(d, e)
+	if d.seen, d.LastAt = true, e.Time; !o.numbersOnly {
 		o.checkDir(d, e)
 	}
 }
@@ -283,7 +292,7 @@ func (o *Objects) newObject(addr uint64, e *schema.Event) *Object {
 	}
 	d := o.freeList.take()
 	notes := cmp.Or(d.Notes, d.notes)
-	*d = Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, killMayFail: o.killsMayFail, notes: notes}
+	*d = Object{Seq: o.seq, Addr: addr, First: e.ID, FirstAt: e.Time, LastAt: e.Time, killMayFail: o.killsMayFail, notes: notes}
 	o.markForgotten(d, e)
 	o.makeRoom()
 	p := o.slot(addr)

@@ -45,13 +45,14 @@ type PathCall struct {
 	FSType string  // of Dentry, or of the directory that the walk of Path asked last; empty: not known
 
 	At           uint64 // time of its entry, since boot
-	Took         uint64 // 0 where End is 0
+	Took         uint64 // until its exit; where End is 0, for how long it is known not to have returned, 0: not known
 	Filesystem   uint64 // of Took, the time in the filesystem as Components have it
 	Wait         uint64 // of Took, the wait for other tasks' lookups as Components have it
 	UntilRestart uint64 // of Took, the time until the walk last started over; 0: it did not
 	Gap          Gap    // the longest time without an event, in which none was lost
 	Allocs       int    // dentries allocated
-	Negatives    int    // negative dentries that it made and that were in the cache when it returned
+	Negatives    int    // negative dentries that it made and that were known to be in the cache when it returned
+	Unsure       bool   // there may have been more of these: events were not recorded or lost, or a dentry was Unwatched
 }
 
 // Clone returns a copy that may be kept: nothing writes to it, though its dentries may still change.
@@ -64,8 +65,8 @@ func (c *PathCall) Clone() *PathCall {
 // Failed reports whether the call returned an error.
 func (c *PathCall) Failed() bool { return c.Errno != 0 }
 
-// TookOnce returns what a call adds to a sum of times: Took, or 0 for a call inside another (an open made
-// by an exec), whose Took includes it.
+// TookOnce returns what a call adds to a sum of times, at least: Took, or 0 for a call inside another (an open
+// made by an exec), whose Took includes it.
 func (c *PathCall) TookOnce() uint64 {
 	if c.Outer != 0 {
 		return 0

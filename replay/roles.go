@@ -46,6 +46,13 @@ var (
 	callRoles = walkRoles | RolesWhere(func(r schema.RoleInfo) bool { return r.Exit != nil && r.Op != "" })
 )
 
+// WalkRoles returns the roles without which a trace does not show every path call: a call whose operation has
+// no probe appears as a walk.
+func WalkRoles() Roles { return walkRoles }
+
+// ClassRoles returns the roles whose events tell the class of a call, and for what a filesystem was asked.
+func ClassRoles() Roles { return classRoles }
+
 // maxRole bounds the roles that a set, or a table by role, has room for.
 const maxRole = 64
 
@@ -148,6 +155,16 @@ func RecordedRoles(h *schema.Header) (whole, vague Roles) {
 	return RolesWhere(func(r schema.RoleInfo) bool {
 		return (r.Enter == nil || enters.Has(r.Role)) && (r.Exit == nil || r.Exit.Later || exits.Has(r.Role))
 	}), vague
+}
+
+// MissingRoles returns those of the roles whose events a trace with the header does not have in all phases, and
+// those of the others that may have missed hits without a count.
+func MissingRoles(h *schema.Header, of Roles) (unattached, uncounted Roles) {
+	whole, vague := RecordedRoles(h)
+	if _, exits := RolesByPhase(h); !exits.Has(schema.RoleDelete) { // the entry does not show whether the dentry stays
+		whole &^= RolesOf(schema.RoleDelete)
+	}
+	return of &^ whole, of & whole & vague
 }
 
 // pairedRoles returns the roles whose calls have an entry and an exit in a trace with the header.

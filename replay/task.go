@@ -11,9 +11,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Task is a process. Ids are event ids; 0 means that the event is not in the trace.
+// Task is a process, or a thread of which the trace does not say to which process it belongs. Ids are event
+// ids; 0 means that the event is not in the trace.
 type Task struct {
-	PID    uint32 // in the initial pid namespace
+	PID    uint32 // in the initial pid namespace; see ThreadOnly
 	Parent uint32 // 0: its fork is not in the trace
 	// Program is the name of its first thread, from its last exec or prctl(2); where that thread has not
 	// been seen, the name of another one.
@@ -29,11 +30,20 @@ type Task struct {
 
 	First, FirstAt uint64 // id and time of its first event
 	LastAt         uint64 // time of its last event
-	Calls, Failed  uint64 // path calls that have returned
+	Calls, Failed  uint64 // path calls; those of which no return is known have not failed
 
-	leader bool // Program is the name of its first thread
-	bytes  int  // of the strings it holds
+	key    uint32 // in Model.tasks
+	leader bool   // Program is the name of its first thread
+	bytes  int    // of the strings it holds
 }
+
+// ThreadOnly reports whether the trace does not say which process it is, as the text of a trace buffer may name
+// threads only. It is then that of the one thread in Threads, and PID is 0.
+func (t *Task) ThreadOnly() bool { return t.PID == 0 && len(t.Threads) > 0 }
+
+// taskKey returns the key of a process in Model.tasks. In the kernel only the idle tasks have pid 0, and their
+// thread ids are 0 as well.
+func taskKey(pid, tid uint32) uint32 { return cmp.Or(pid, tid) }
 
 // ThreadName is the name of a thread from an event on: from an exec, from prctl(2), or from its birth.
 type ThreadName struct {
@@ -58,14 +68,15 @@ const (
 )
 
 // task returns the process with a pid, and begins it if it is new.
-func (m *Model) task(pid uint32) *Task {
-	t := m.tasks[pid]
+func (m *Model) task(pid, tid uint32) *Task {
+	key := taskKey(pid, tid)
+	t := m.tasks[key]
 	if t == nil {
 		if len(m.tasks) >= maxTasks {
 			m.limitTasks()
 		}
-		t = &Task{PID: pid}
-		m.tasks[pid] = t
+		t = &Task{PID: pid, key: key}
+		m.tasks[key] = t
 	}
 	return t
 }
@@ -74,12 +85,12 @@ func (m *Model) task(pid uint32) *Task {
 func (m *Model) limitTasks() {
 	for _, t := range m.tasksInOrder() {
 		if t.Exited != 0 {
-			m.handOutTask(t.PID)
+			m.handOutTask(t.key)
 		}
 	}
 	if len(m.tasks) > maxTasks/2 {
 		for _, t := range m.tasksInOrder() {
-			m.handOutTask(t.PID)
+			m.handOutTask(t.key)
 		}
 	}
 	for _, s := range m.threads {
@@ -93,9 +104,9 @@ func (m *Model) tasksInOrder() []*Task {
 }
 
 // handOutTask hands out a process and forgets it.
-func (m *Model) handOutTask(pid uint32) {
-	t := m.tasks[pid]
-	delete(m.tasks, pid)
+func (m *Model) handOutTask(key uint32) {
+	t := m.tasks[key]
+	delete(m.tasks, key)
 	m.taskBytes -= t.bytes
 	if m.Task != nil && !m.State.logged && t.First+t.Forked != 0 {
 		m.Task(t)
@@ -156,7 +167,7 @@ func (m *Model) reserveBytes(t *Task, s string) bool {
 	return true
 }
 
-// count takes a path call of the process that has returned.
+// count takes a path call of the process.
 func (t *Task) count(c *PathCall) {
 	t.Calls++
 	if c.Failed() {
@@ -179,7 +190,7 @@ func (m *Model) onFork(t *threadCalls, s *Step) {
 		}
 	}
 	program := t.task.Program // m.task may forget t.task to make room
-	child := m.task(e.Child)
+	child := m.task(e.Child, 0)
 	child.Parent, child.Forked, child.FirstAt, child.LastAt = e.PID, e.ID, e.Time, e.Time
 	child.Program = program // the cgroup is not inherited: it need not be the one its parent was last seen in
 }

@@ -198,20 +198,25 @@ func (m *Model) endCall(t *threadCalls, i int, s *Step) {
 	}
 	for _, addr := range w.negatives {
 		if n := m.negatives[addr]; n != nil && n.Call == c.ID && n.Fate == FateAlive {
-			c.Negatives++
+			if m.endMayBeMissing(n) {
+				c.Unsure = true
+			} else {
+				c.Negatives++
+			}
 		}
 	}
+	c.Unsure = c.Unsure || m.mayLack(c.At, negativeRoles)
 	if m.isPathless(w, e.Time) {
 		m.release(w)
 		return
 	}
 	m.handOut(w, e.Time)
-	t.task.count(c)
 }
 
 // handOutUnfinished hands out the calls of a thread from index i on: their exits will not come.
 func (m *Model) handOutUnfinished(t *threadCalls, i int) {
 	for n := len(t.calls); n > i; n-- {
+		t.calls[n-1].call.Unsure = true
 		m.handOut(t.calls[n-1], m.State.now)
 		t.calls = t.calls[:n-1]
 	}
@@ -237,6 +242,9 @@ func (m *Model) onGivenUp(c *Call) {
 // handOut sets the class of the call and hands it out.
 func (m *Model) handOut(w *walker, last uint64) {
 	defer m.release(w)
+	if k := m.tasks[taskKey(w.call.PID, w.call.TID)]; k != nil {
+		k.count(w.call)
+	}
 	if c := w.call; m.Call != nil && !m.State.logged { // the lines of a kernel log do not say whose calls they are of
 		c.Whole = m.classRecorded && c.End != 0 && !w.incomplete
 		if c.Whole && len(m.State.Losses.windows) > 0 {

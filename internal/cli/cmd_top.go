@@ -22,8 +22,9 @@ func newTopCmd() *cobra.Command {
 		Use:   "top FILE",
 		Short: "Print what there is most of: calls, failures, time, misses, negatives",
 		Long: `Prints what there is most of in a trace. Memory does not grow with the trace: if there
-are more rows than are kept, the output says by how much an amount may be too low;
-otherwise the amounts are exact. FILE may be - for stdin.
+are more rows than are kept, the output says by how much an amount may be too low.
+Otherwise the amounts are exact, or the output says why they are only of what was
+recorded: events were lost, a probe was not attached. FILE may be - for stdin.
 
 --of takes
 ` + theOfs + `
@@ -31,8 +32,9 @@ otherwise the amounts are exact. FILE may be - for stdin.
 ` + theBys + `
 For dentries without inode it also says how they came to be (lookup, unlink, rmdir,
 delete) and what became of them (alive at the end of the trace, killed and by whom,
-reused for a file, dropped from the hash table). The column left counts those alive at
-the end, the column hits the lookups they answered.
+reused for a file, dropped from the hash table, unknown where that may have left no
+event). The column left counts those known to be alive at the end, the column hits the
+lookups they answered.
 
 The filters are those of replay, without --role. A call counts if replay prints a line
 of it under the same filters, an allocation if replay prints its line.
@@ -50,7 +52,7 @@ Exit status: 0 printed, 2 not readable.`,
 				if top == nil {
 					return nil, nil, usageError(cmd, err)
 				}
-				if err == nil && !explainEmptyPick(cmd, src) && q.format == textFormat && len(top.Rows) == 0 {
+				if err == nil && !explainEmptyPick(cmd, src) && q.format == textFormat && len(top.Rows) == 0 && !src.Header().Logged() {
 					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s%s\n", of, o.picksClause(cmd))
 				}
 				return top, top.WriteText, err

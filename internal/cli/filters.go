@@ -31,7 +31,7 @@ func (o *filterOptions) register(f *pflag.FlagSet) {
 	p := &o.picks
 	f.Var(listOf(&p.PIDs, readPID), "pid", "only of process `N`")
 	f.StringArrayVar(&p.Comms, "comm", nil, "only of tasks called `NAME`")
-	f.StringArrayVar(&p.Paths, "path", nil, "only path calls on this `PATH`, and what happens in them")
+	f.StringArrayVar(&p.Paths, "path", nil, "only path calls given this `PATH`, and what happens in them")
 	f.StringArrayVar(&p.Names, "name", nil, "only about this `NAME` of a component")
 	f.Var(listOf(&p.Objects, readDentry), "object", "only about this `DENTRY`, D12 or an address")
 	f.Var(listOf(&p.Ops, readOperation, replay.Operations()...), "op", "only path calls of these `OPERATIONS`, e.g. open,stat, and what happens in them")

@@ -42,8 +42,8 @@ func TestNegativesAreKnownOrNot(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.Negatives == nil && strings.Join(s.Lacks, "") != info.Name || s.Negatives != nil && !reflect.DeepEqual(s.Negatives, whole) {
-				t.Errorf("%s without %s: %+v, lacks %v; with it %+v", file, info.Name, s.Negatives, s.Lacks, whole)
+			if s.Negatives == nil && strings.Join(s.Doubts, "") != "probe not attached: "+info.Name || s.Negatives != nil && !reflect.DeepEqual(s.Negatives, whole) {
+				t.Errorf("%s without %s: %+v, %v; with it %+v", file, info.Name, s.Negatives, s.Doubts, whole)
 			}
 		}
 	}

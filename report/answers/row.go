@@ -4,6 +4,7 @@ package answers
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/dtrec/dtrec/replay"
@@ -23,7 +24,7 @@ type Row struct {
 	Unknown    uint64  `json:"unknown"`
 	Restarted  uint64  `json:"restarted"`
 	Allocs     uint64  `json:"allocs"`
-	Took       uint64  `json:"took_ns"` // time in calls; a nested call's time is counted once
+	Took       uint64  `json:"took_ns"` // time in calls; a nested call's time is counted once; if Unfinished is not 0, it was more
 	Slowest    *Slow   `json:"slowest,omitempty"`
 
 	counting []Count // by operation; a linear search does, as there are few
@@ -47,6 +48,7 @@ func (r *Row) add(c *replay.PathCall, took uint64) {
 		r.Restarted++
 	}
 	r.Allocs += uint64(c.Allocs)
+	r.Took += took
 	switch {
 	case c.End == 0:
 		r.Unfinished++
@@ -54,11 +56,30 @@ func (r *Row) add(c *replay.PathCall, took uint64) {
 	case c.Failed():
 		r.Failed++
 	}
-	r.Took += took
 	if r.Slowest == nil || c.Took > r.Slowest.Took {
 		slow := slowOf(c)
 		r.Slowest = &slow
 	}
+}
+
+// took returns the time in calls in words: at least as long, if calls have no return in the trace.
+func (r *Row) took() string {
+	switch {
+	case r.Unfinished == 0:
+		return duration(r.Took)
+	case r.Took == 0:
+		return "not known"
+	}
+	return "≥ " + duration(r.Took)
+}
+
+// processes returns the number of processes, or "-" if calls of processes that the trace does not name are all that
+// there is.
+func (r *Row) processes() string {
+	if r.Processes == 0 {
+		return "-"
+	}
+	return fmt.Sprint(r.Processes)
 }
 
 func (r *Row) finish() {

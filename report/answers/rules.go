@@ -236,8 +236,12 @@ func (s *Summarizer) slowCall() []Finding {
 	if s.Total.Calls < someCalls || c == nil || !share(c.Took, s.Total.Took, 10) {
 		return nil
 	}
-	what := fmt.Sprintf("%s of %s by %s took %s of %s (%s)%s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took),
-		duration(s.Total.Took), percent(c.Took, s.Total.Took), c.parts())
+	most := ""
+	if s.Total.Unfinished > 0 {
+		most = "at most "
+	}
+	what := fmt.Sprintf("%s of %s by %s took %s of %s (%s%s)%s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took),
+		s.Total.took(), most, percent(c.Took, s.Total.Took), c.parts())
 	return []Finding{{What: what, Command: showing(fmt.Sprintf("#%d", c.ID))}}
 }
 
@@ -246,8 +250,12 @@ func (s *Summarizer) negativesLeft() (out []Finding) {
 		return e.Amount >= someLeft && share(e.Amount, s.Negatives.Left, 20) && known(e.Key)
 	}
 	for _, e := range outstanding(s.left, many) {
+		dentries := "dentries"
+		if s.Negatives.Unsure > 0 {
+			dentries = "dentries known to be"
+		}
 		out = append(out, Finding{
-			What: fmt.Sprintf("%s left without inode are in %s: by %s", ofAll(e.Amount, s.Negatives.Left, "dentries"), replay.PrintablePath(e.Key),
+			What: fmt.Sprintf("%s left without inode are in %s: by %s", ofAll(e.Amount, s.Negatives.Left, dentries), replay.PrintablePath(e.Key),
 				list(counted(replay.Births, e.What[:]))),
 			Command: []string{"top", "--by", "dir", "--of", "left", "FILE"},
 		})

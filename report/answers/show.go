@@ -20,7 +20,8 @@ import (
 // Shown is what is known of one thing. All its texts are printable.
 type Shown struct {
 	What     string    `json:"what"`
-	Sections []Section `json:"sections"` // empty: the trace does not have it
+	Sections []Section `json:"sections"`         // empty: the trace does not have it
+	Doubts   []string  `json:"doubts,omitempty"` // why this is of what was recorded, and may not be of all that happened
 }
 
 // Section is one aspect of what is known.
@@ -157,7 +158,7 @@ func Show(src replay.Source, t Target) (*Shown, error) {
 	m.Negative = func(n *replay.Negative) { tee.each(func(x *inquiry) { tell(x.negative, n) }) }
 	_, err := report.Judge(src, report.Options{Beside: tee, Each: func(c *report.Claim) { tee.each(func(x *inquiry) { tell(x.claim, c) }) }})
 	m.End()
-	s := &Shown{What: replay.Printable(replay.Unescape(t.given)), Sections: []Section{}}
+	s := &Shown{What: replay.Printable(replay.Unescape(t.given)), Sections: []Section{}, Doubts: tee.gaps.doubts(src.Header(), 0, true)}
 	tee.each(func(x *inquiry) { s.Sections = append(s.Sections, x.sections()...) })
 	return s, err
 }
@@ -190,13 +191,16 @@ func (t *Target) inquiries(h *schema.Header) []*inquiry {
 type tee struct {
 	model     *replay.Model
 	inquiries []*inquiry
+	gaps      gaps
 }
 
 func (t *tee) State() *replay.State { return t.model.State }
 
 func (t *tee) Record(rec schema.Record) *replay.Step {
 	s := t.model.Record(rec)
-	if s != nil {
+	if s == nil {
+		t.gaps.see(rec)
+	} else {
 		t.each(func(x *inquiry) {
 			if x.step != nil {
 				x.step(t.model, s)
@@ -234,6 +238,9 @@ func (s *Shown) WriteText(w io.Writer) error {
 			fmt.Fprintf(b, "  %8s %16s  %s\n", id, at, l.Text)
 		}
 	}
+	if len(s.Sections) > 0 && len(s.Doubts) > 0 {
+		fmt.Fprintf(b, "\nas far as is recorded: %s\n", strings.Join(s.Doubts, "; "))
+	}
 	return b.Flush()
 }
 
@@ -243,7 +250,7 @@ func by(m *replay.Model) string {
 	if a.Task == nil {
 		return ""
 	}
-	s := " by " + replay.Printable(a.Task.Program) + "/" + strconv.FormatUint(uint64(a.Task.PID), 10)
+	s := " by " + process(a.Task.Program, a.Task.PID)
 	if c := a.Call; c != nil {
 		s += ", in " + c.Operation
 		if c.Path != "" { // otherwise its walk has not begun
@@ -291,10 +298,18 @@ func inoText(ino uint64) string {
 // asGiven returns the operation of a call and its one or two paths.
 func asGiven(c *replay.PathCall) string { return c.Operation + " " + c.Paths() }
 
+// process returns a program and its process, or the program alone if the trace does not say which process it was.
+func process(program string, pid uint32) string {
+	if pid == 0 {
+		return replay.Printable(program)
+	}
+	return replay.Printable(program) + "/" + strconv.FormatUint(uint64(pid), 10)
+}
+
 // caller returns the process that made a call, and the thread if it is not the first one, such as an
 // io_uring worker.
 func caller(c *replay.PathCall) string {
-	s := replay.Printable(c.Program) + "/" + strconv.FormatUint(uint64(c.PID), 10)
+	s := process(c.Program, c.PID)
 	if c.TID != c.PID {
 		s += fmt.Sprintf(" thread %d", c.TID)
 	}
@@ -314,10 +329,21 @@ func callLine(c *replay.PathCall) string {
 	if c.Restarts > 0 {
 		s += fmt.Sprintf(", started over %s", times(uint64(c.Restarts)))
 	}
-	if c.End != 0 {
-		s += ", " + duration(c.Took)
+	if c.End != 0 || c.Took != 0 {
+		s += ", " + took(c)
 	}
 	return s
+}
+
+// took says how long a call took, or for how long it is known not to have returned.
+func took(c *replay.PathCall) string {
+	switch {
+	case c.End != 0:
+		return duration(c.Took)
+	case c.Took == 0:
+		return "for a time that is not known"
+	}
+	return duration(c.Took) + " and not ended"
 }
 
 func times(n uint64) string {

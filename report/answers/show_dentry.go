@@ -219,6 +219,10 @@ func (l *life) sections() []Section {
 		l.add(d.KillMissed, 0, "its end was not recorded: by here its memory is another's")
 	case end == "forgotten":
 		l.add(0, 0, "forgotten: more dentries were known at once than are remembered")
+	case end == "unknown" && d.Unwatched != 0:
+		l.add(d.Unwatched, 0, "the watch set had no room for it: whether it was alive when the trace ended is not known")
+	case end == "unknown":
+		l.add(0, 0, "whether it was alive when the trace ended is not known: events that may have shown its end are missing")
 	case end == "alive":
 		l.add(0, 0, "alive when the trace ended, as far as is recorded")
 	}

@@ -139,18 +139,33 @@ func (x *mentions) absent(n *replay.Negative) {
 	if n.Fate == replay.FateMade {
 		return
 	}
-	text := fmt.Sprintf("D%d %s without inode, born by %s of %s/%d", n.Dentry.Seq, replay.PrintablePath(replay.InDir(n.Dir, n.Name)), n.Birth,
-		replay.Printable(n.Program), n.PID)
+	text := fmt.Sprintf("D%d %s without inode, born by %s of %s", n.Dentry.Seq, replay.PrintablePath(replay.InDir(n.Dir, n.Name)), n.Birth,
+		process(n.Program, n.PID))
 	if n.Call != 0 {
 		text += fmt.Sprintf(" in %s #%d", n.Operation, n.Call)
 	}
-	if text += ", answered " + plural.Of(n.Hits, "lookup") + ": " + n.Fate.String(); n.End != 0 {
+	if text += ", answered " + plural.Of(n.Hits, "lookup") + ": " + became(n); n.End != 0 {
 		text += fmt.Sprintf(" at #%d by %s", n.End, replay.Printable(n.EndBy))
 	}
 	if n.Evict != 0 {
 		text += fmt.Sprintf(", in drop_caches #%d", n.Evict)
 	}
 	x.gone.add(n.Born, n.BornAt, "%s", text)
+}
+
+// became says what became of a negative dentry.
+func became(n *replay.Negative) string {
+	switch d := n.Dentry; {
+	case n.Fate != replay.FateUnknown:
+		return n.Fate.String()
+	case d.Unwatched != 0:
+		return fmt.Sprintf("what became of it is not known, the watch set had no room for it at #%d", d.Unwatched)
+	case d.Forgotten:
+		return "what became of it is not remembered"
+	case d.KillMissed != 0:
+		return fmt.Sprintf("its end was not recorded, by #%d its memory was another's", d.KillMissed)
+	}
+	return "what became of it is not known: events are missing"
 }
 
 // sections lists everything collected. The arguments complete the titles for the calls, the lookups and the

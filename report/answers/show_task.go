@@ -3,13 +3,9 @@
 package answers
 
 import (
-	"bufio"
-	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
@@ -81,7 +77,7 @@ func processOf(pid uint32) *inquiry {
 			if row.Calls > 0 {
 				row.finish()
 				out = append(out, calls.begun().section(fmt.Sprintf("%s (%s), %d failed, %s in them: %d rcu, %d ref, %d miss",
-					plural.Of(row.Calls, "path call"), list(row.Operations), row.Failed, duration(row.Took), row.RCU, row.Ref, row.Miss)))
+					plural.Of(row.Calls, "path call"), list(row.Operations), row.Failed, row.took(), row.RCU, row.Ref, row.Miss)))
 			}
 			return out
 		},
@@ -91,15 +87,24 @@ func processOf(pid uint32) *inquiry {
 // programOf shows the processes that had the name, or a thread with it, in the order in which they ended.
 func programOf(name string) *inquiry {
 	var called lines
+	threads := false // the trace does not say which processes they are of
 	return &inquiry{
 		task: func(t *replay.Task) {
 			is := func(comm string) bool { return given(name, comm) }
 			if slices.ContainsFunc(t.Programs, is) || slices.ContainsFunc(t.Names, func(n replay.ThreadName) bool { return is(n.Comm) }) {
-				called.add(t.First, t.FirstAt, "process %d %s: %s, %d failed", t.PID, strings.Join(printables(t.Programs), ", then "), plural.Of(t.Calls, "path call"), t.Failed)
+				who := fmt.Sprintf("process %d", t.PID)
+				if threads = threads || t.ThreadOnly(); t.ThreadOnly() {
+					who = fmt.Sprintf("thread %d", t.Threads[0])
+				}
+				called.add(t.First, t.FirstAt, "%s %s: %s, %d failed", who, strings.Join(printables(t.Programs), ", then "), plural.Of(t.Calls, "path call"), t.Failed)
 			}
 		},
 		sections: func() []Section {
-			return called.sections(plural.Of(called.total, "process") + " called " + replay.Printable(replay.Unescape(name)))
+			what := "process"
+			if threads {
+				what = "thread"
+			}
+			return called.sections(plural.Of(called.total, what) + " called " + replay.Printable(replay.Unescape(name)))
 		},
 	}
 }
@@ -229,7 +234,7 @@ func callSection(c *replay.PathCall) Section {
 		end += " on " + replay.Printable(c.FSType)
 	}
 	if c.Filesystem > 0 {
-		end += fmt.Sprintf("; %s of %s the filesystem", duration(c.Filesystem), duration(c.Took))
+		end += fmt.Sprintf("; %s of %s the filesystem", duration(c.Filesystem), took(c))
 	}
 	if c.Wait > 0 {
 		end += "; " + duration(c.Wait) + " until another task had looked a name up"
@@ -244,8 +249,12 @@ func callSection(c *replay.PathCall) Section {
 	if c.End == 0 {
 		at = 0
 	}
-	l.add(c.End, at, "%s; %s, %d allocated, %d left without inode", end, c.Class, c.Allocs, c.Negatives)
-	return l.section(fmt.Sprintf("its path call, %s", duration(c.Took)))
+	left := fmt.Sprintf("%d left without inode", c.Negatives)
+	if c.Unsure {
+		left = fmt.Sprintf("%d known to be left without inode", c.Negatives)
+	}
+	l.add(c.End, at, "%s; %s, %d allocated, %s", end, c.Class, c.Allocs, left)
+	return l.section("its path call, " + took(c))
 }
 
 // componentText says how the lookup of a component was answered.
@@ -284,100 +293,4 @@ func componentText(p *replay.Component) string {
 		}
 	}
 	return text
-}
-
-// maxProcesses bounds the processes that are listed; further ones are only counted.
-const maxProcesses = 4096
-
-// Processes lists the processes of a trace in the order of their first events.
-type Processes struct {
-	Processes []Process `json:"processes"`
-	More      uint64    `json:"more"` // number of processes not listed
-}
-
-// Process describes one process. Forked and Exited are event ids, 0 if the event is not in the trace.
-type Process struct {
-	PID      uint32              `json:"pid"`
-	Parent   uint32              `json:"parent,omitempty"`
-	Programs []string            `json:"programs"` // names of its first thread, in order
-	Execs    []replay.Exec       `json:"execs"`
-	Forked   uint64              `json:"forked,omitempty"`
-	Exited   uint64              `json:"exited,omitempty"`
-	Ended    string              `json:"ended,omitempty"` // exit code or signal in words
-	First    uint64              `json:"first_ns"`        // nanoseconds since boot
-	Last     uint64              `json:"last_ns"`
-	Calls    uint64              `json:"calls"` // path calls
-	Failed   uint64              `json:"failed"`
-	Threads  []uint32            `json:"threads,omitempty"` // other threads than the first that had events
-	Names    []replay.ThreadName `json:"names"`             // names of its threads, one entry for each change
-	Cgroup   string              `json:"cgroup,omitempty"`  // path in the cgroup2 hierarchy
-
-	order uint64
-}
-
-// ListProcesses reads a trace to its end and lists its processes. If the source returns an error, it
-// returns those read up to then, unsorted, together with the error.
-func ListProcesses(src replay.Source) (*Processes, error) {
-	p := &Processes{Processes: []Process{}}
-	for t, err := range replay.Tasks(src) {
-		if err != nil {
-			return p, err
-		}
-		if len(p.Processes) >= maxProcesses {
-			p.More++
-			continue
-		}
-		x := Process{PID: t.PID, Parent: t.Parent, Programs: printables(t.Programs), Execs: []replay.Exec{}, Forked: t.Forked, Exited: t.Exited,
-			First: t.FirstAt, Last: t.LastAt, Calls: t.Calls, Failed: t.Failed, Threads: t.Threads, Names: []replay.ThreadName{}, Cgroup: replay.Printable(t.Cgroup), order: cmp.Or(t.Forked, t.First)}
-		for _, e := range t.Execs {
-			x.Execs = append(x.Execs, replay.Exec{ID: e.ID, Path: replay.Printable(e.Path)})
-		}
-		for _, n := range t.Names {
-			x.Names = append(x.Names, replay.ThreadName{ID: n.ID, TID: n.TID, Comm: replay.Printable(n.Comm)})
-		}
-		if t.Exited != 0 {
-			x.Ended = t.Status.String()
-		}
-		p.Processes = append(p.Processes, x)
-	}
-	slices.SortFunc(p.Processes, func(a, b Process) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.PID, b.PID)) })
-	return p, nil
-}
-
-// WriteText prints one line for each process.
-func (p *Processes) WriteText(w io.Writer) error {
-	b := bufio.NewWriter(w)
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "pid\tof\tfirst\tcalls\tfailed\tended\tprogram")
-	for i := range p.Processes {
-		x := &p.Processes[i]
-		of, ended := "-", x.Ended
-		if x.Parent != 0 {
-			of = fmt.Sprint(x.Parent)
-		}
-		if x.Exited == 0 {
-			ended = "not in the trace"
-		}
-		fmt.Fprintf(t, "%d\t%s\t#%d\t%d\t%d\t%s\t%s\n", x.PID, of, x.order, x.Calls, x.Failed, ended, x.ran())
-	}
-	t.Flush()
-	if p.More > 0 {
-		fmt.Fprintf(b, "… and %s\n", plural.Of(p.More, "more process"))
-	}
-	return b.Flush()
-}
-
-// ran returns the names of a process, what it executed, the number of its other threads, and its cgroup.
-func (x *Process) ran() string {
-	s := strings.Join(x.Programs, ", then ")
-	for _, e := range x.Execs {
-		s += fmt.Sprintf("; exec %s #%d", e.Path, e.ID)
-	}
-	if len(x.Threads) > 0 {
-		s += "; " + plural.Of(uint64(len(x.Threads)), "more thread")
-	}
-	if x.Cgroup != "" {
-		s += "; cgroup " + x.Cgroup
-	}
-	return s
 }

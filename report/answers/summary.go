@@ -30,12 +30,14 @@ type Summary struct {
 	Picked []string `json:"picked,omitempty"`
 
 	Total     Row             `json:"total"`
-	Programs  []*Row          `json:"programs"`            // most time first
-	Errnos    []Count         `json:"errnos"`              // of failed calls, the most frequent first
-	Slowest   []Slow          `json:"slowest"`             // at most ten, the slowest first
-	Negatives *NegativeCounts `json:"negatives,omitempty"` // nil: not known (see Lacks), or calls are picked, to which dentries do not belong
-	Lacks     []string        `json:"lacks,omitempty"`     // roles without a probe that Negatives would need
-	Findings  []Finding       `json:"findings"`            // what stands out, see Rules
+	Programs  []*Row          `json:"programs"`                   // most time first
+	Errnos    []Count         `json:"errnos"`                     // of failed calls, the most frequent first
+	Slowest   []Slow          `json:"slowest"`                    // at most ten, the slowest first
+	Negatives *NegativeCounts `json:"negatives,omitempty"`        // nil: not known (see Doubts), or calls are picked, to which dentries do not belong
+	Doubts    []string        `json:"negatives_doubts,omitempty"` // why Negatives are not known, or only as far as is recorded
+	Findings  []Finding       `json:"findings"`                   // what stands out, see Rules
+
+	lossy bool // loss records say that events are missing
 }
 
 // Slow is one of the slowest calls.
@@ -66,8 +68,9 @@ type Count struct {
 // which looked them up then made a file of.
 type NegativeCounts struct {
 	Made   uint64  `json:"made"`
-	Left   uint64  `json:"left"` // still there when the trace ended
-	Hits   uint64  `json:"hits"` // lookups that they answered
+	Left   uint64  `json:"left"`      // known to be still there when the trace ended
+	Unsure uint64  `json:"not_known"` // of which it is not known what became of them
+	Hits   uint64  `json:"hits"`      // lookups that they answered
 	Births []Count `json:"births"`
 	Fates  []Count `json:"fates"`
 }
@@ -80,8 +83,8 @@ type Summarizer struct {
 	last     *Row
 	births   [8]uint64
 	fates    [8]uint64
-	footer   *schema.Footer
-	cut      bool
+	header   *schema.Header
+	gaps     gaps
 
 	picked    picked
 	picks     map[uint32][]string // by process: the programs under which it made picked calls
@@ -169,7 +172,8 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 	s.Kernel, s.Imported, s.Log = h.GetKernel().GetRelease(), h.Imported(), h.Logged()
 	s.Findings, s.Programs, s.Slowest = []Finding{}, []*Row{}, []Slow{}
 	s.model.Call, s.model.Task, s.model.Negative = s.call, s.task, s.negative
-	if s.Lacks = replay.MissingNegativeRoles(h).Names(); len(s.Lacks) == 0 {
+	s.header = h
+	if unrecorded(h, replay.NegativeRoles()) == nil {
 		s.Negatives = new(NegativeCounts)
 	}
 	return s
@@ -189,12 +193,7 @@ func (s *Summarizer) Record(rec schema.Record) *replay.Step {
 		s.Events++
 		return s.model.Record(e)
 	}
-	switch rec := rec.(type) {
-	case *schema.Damage:
-		s.cut = s.cut || !rec.Behind
-	case *schema.Footer:
-		s.footer = rec
-	}
+	s.gaps.see(rec)
 	return s.model.Record(rec)
 }
 
@@ -300,6 +299,9 @@ func (x *spread) in(dir string) {
 }
 
 func (s *Summarizer) task(t *replay.Task) {
+	if t.ThreadOnly() {
+		return
+	}
 	s.ended(t)
 	programs := t.Programs
 	if s.picked.picker != nil {
@@ -331,11 +333,16 @@ func (s *Summarizer) negative(n *replay.Negative) {
 // End completes the summary and returns it.
 func (s *Summarizer) End() *Summary {
 	s.model.End()
-	s.Lost, s.Complete = s.model.State.Losses.Total, s.footer != nil && !s.cut
-	if s.footer != nil {
-		s.Lost = max(s.Lost, s.footer.Lost)
+	s.Lost, s.Complete = s.model.State.Losses.Total, s.gaps.complete()
+	if s.gaps.footer != nil {
+		s.Lost = max(s.Lost, s.gaps.footer.Lost)
 	}
-	if n := s.Negatives; n != nil {
+	s.lossy = s.gaps.lost
+	if s.Doubts = s.gaps.doubts(s.header, replay.NegativeRoles(), true); s.Negatives == nil {
+		s.Doubts = unrecorded(s.header, replay.NegativeRoles())
+	} else {
+		n := s.Negatives
+		n.Unsure = s.fates[replay.FateUnknown]
 		n.Births, n.Fates = counted(replay.Births, s.births[:]), counted(replay.Fates, s.fates[:])
 	}
 	errnos := make(map[string]uint64)
@@ -354,7 +361,7 @@ func (s *Summarizer) End() *Summary {
 	s.find()
 	s.printable()
 	if s.picked.picker != nil {
-		s.Negatives, s.Lacks = nil, nil
+		s.Negatives, s.Doubts = nil, nil
 	}
 	sum := s.Summary // a copy, so that the caller does not keep the model alive
 	return &sum

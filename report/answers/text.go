@@ -36,10 +36,10 @@ func (s *Summary) WriteText(w io.Writer, file ...string) error {
 	if len(s.Errnos) > 0 {
 		fmt.Fprintf(b, "failed: %s\n", list(s.Errnos))
 	}
-	if n := s.Negatives; n != nil && n.Made > 0 {
-		fmt.Fprintf(b, "negative dentries: %d made (by %s), %d left, %s answered by them\n", n.Made, list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
-	} else if len(s.Lacks) > 0 && !s.Log {
-		fmt.Fprintf(b, "negative dentries: not known, probe not attached: %s\n", strings.Join(s.Lacks, ", "))
+	if n := s.Negatives; n != nil && (n.Made > 0 || len(s.Doubts) > 0) {
+		fmt.Fprintf(b, "negative dentries: %d made%s, %d left, %s%s answered by them%s\n", n.Made, n.by(), n.Left, n.unsure(), plural.Of(n.Hits, "lookup"), asRecorded(s.Doubts))
+	} else if n == nil && len(s.Doubts) > 0 && !s.Log {
+		fmt.Fprintf(b, "negative dentries: not known, %s\n", strings.Join(s.Doubts, "; "))
 	}
 	if len(s.Findings) > 0 {
 		fmt.Fprintf(b, "\nwhat stands out\n")
@@ -53,6 +53,38 @@ func (s *Summary) WriteText(w io.Writer, file ...string) error {
 	}
 	s.writeSlowest(b)
 	return b.Flush()
+}
+
+// processes says how many processes there were.
+func (s *Summary) processes() string {
+	if s.Imported && s.Total.Processes == 0 && s.Total.Calls > 0 {
+		return "processes not known"
+	}
+	return plural.Of(s.Total.Processes, "process")
+}
+
+// by says how negative dentries came to be; empty if there are none.
+func (n *NegativeCounts) by() string {
+	if n.Made == 0 {
+		return ""
+	}
+	return " (by " + list(n.Births) + ")"
+}
+
+// unsure says of how many the fate is not known; empty if it is of all.
+func (n *NegativeCounts) unsure() string {
+	if n.Unsure == 0 {
+		return ""
+	}
+	return fmt.Sprintf("what became of %d is not known, ", n.Unsure)
+}
+
+// asRecorded adds to a count why it is not known to be of all that happened.
+func asRecorded(doubts []string) string {
+	if len(doubts) == 0 {
+		return ""
+	}
+	return "; as far as is recorded: " + strings.Join(doubts, "; ")
 }
 
 func (s *Summary) writeHead(b *bufio.Writer) {
@@ -70,7 +102,7 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		by = "by "
 	}
 	fmt.Fprintf(b, "%s, %d failed, %s in them; %s%s; %d events, %s, Linux %s\n",
-		plural.Of(t.Calls, "path call"), t.Failed, duration(t.Took), by, plural.Of(t.Processes, "process"), s.Events, lost, s.Kernel)
+		plural.Of(t.Calls, "path call"), t.Failed, t.took(), by, s.processes(), s.Events, lost, s.Kernel)
 	if len(t.Operations) > 1 {
 		fmt.Fprintf(b, "%s\n", list(t.Operations))
 	}
@@ -82,6 +114,9 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		fmt.Fprintf(b, "made of the text of a trace buffer\n")
 	case !s.Complete:
 		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
+	}
+	if s.lossy {
+		fmt.Fprintf(b, "events were lost: this is of what was recorded\n")
 	}
 	if t.Unfinished > 0 {
 		fmt.Fprintf(b, "%s of which no return is known\n", plural.Of(t.Unfinished, "call"))
@@ -100,7 +135,7 @@ func (s *Summary) writePrograms(b *bufio.Writer, file []string) {
 		if r.Slowest != nil {
 			slow, id = duration(r.Slowest.Took), fmt.Sprintf("#%d", r.Slowest.ID)
 		}
-		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t  %s\n", r.Processes, r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, duration(r.Took), slow, id, r.label())
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t  %s\n", r.processes(), r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, r.took(), slow, id, r.label())
 	}
 	t.Flush()
 	processes := uint64(0)
@@ -273,7 +308,7 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 		if len(s.Errnos) > 0 {
 			w.Put(" (%s)", list(s.Errnos))
 		}
-		w.Put(", %s in them; %s", duration(t.Took), plural.Of(t.Processes, "process"))
+		w.Put(", %s in them; %s", t.took(), s.processes())
 		if t.Unfinished > 0 {
 			w.Put("; of %d no return is known", t.Unfinished)
 		}
@@ -281,10 +316,14 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 			w.Put("; %d not told to be rcu, ref or miss", t.Unknown)
 		}
 		w.Line(".")
-		if n := s.Negatives; n != nil && n.Made > 0 {
-			w.Line("%s made (by %s), %d left when the trace ended; %s answered by them.", plural.Of(n.Made, "negative dentry"), list(n.Births), n.Left, plural.Of(n.Hits, "lookup"))
-		} else if len(s.Lacks) > 0 {
-			w.Line("How many negative dentries were made and left is not known, probe not attached: %s.", strings.Join(s.Lacks, ", "))
+		if s.lossy {
+			w.Line("Events were lost: these are the numbers of what was recorded.")
+		}
+		if n := s.Negatives; n != nil && (n.Made > 0 || len(s.Doubts) > 0) {
+			w.Line("%s made%s, %d left when the trace ended; %s%s answered by them%s.", plural.Of(n.Made, "negative dentry"), n.by(), n.Left, n.unsure(),
+				plural.Of(n.Hits, "lookup"), asRecorded(s.Doubts))
+		} else if n == nil && len(s.Doubts) > 0 {
+			w.Line("How many negative dentries were made and left is not known, %s.", strings.Join(s.Doubts, "; "))
 		}
 	})
 	s.pageFindings(w, room)
@@ -349,5 +388,5 @@ func (r *Row) pageRow() string {
 	if c := r.Slowest; c != nil {
 		slow = fmt.Sprintf("%s, %s #%d", duration(c.Took), c.Operation, c.ID)
 	}
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %s | %s |", name, r.Processes, r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, duration(r.Took), slow)
+	return fmt.Sprintf("| %s | %s | %d | %d | %d | %d | %d | %s | %s |", name, r.processes(), r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, r.took(), slow)
 }

@@ -3,31 +3,26 @@
 package answers
 
 import (
-	"bufio"
 	"fmt"
-	"io"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 
-	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
 
 // Top lists the keys with the largest amounts in a trace. Names and paths are as Printable returns them.
 type Top struct {
-	Of    string   `json:"of"`
-	By    string   `json:"by"`
-	Unit  string   `json:"unit,omitempty"`  // of amounts: ns; empty: counts
-	Total uint64   `json:"total"`           // over all keys
-	Keys  int      `json:"keys"`            // number of distinct keys; if Error is not 0, of those kept
-	Error uint64   `json:"error"`           // bound by which an amount may be too low; keys up to it may be absent; 0: exact
-	Part  bool     `json:"part,omitempty"`  // the trace is cut or damaged
-	Lacks []string `json:"lacks,omitempty"` // of negative dentries: roles without a probe that a full count would need
-	Rows  []TopRow `json:"rows"`
+	Of     string   `json:"of"`
+	By     string   `json:"by"`
+	Unit   string   `json:"unit,omitempty"`   // of amounts: ns; empty: counts
+	Total  uint64   `json:"total"`            // over all keys
+	Keys   int      `json:"keys"`             // number of distinct keys; if Error is not 0, of those kept
+	Error  uint64   `json:"error"`            // bound by which an amount may be too low; keys up to it may be absent; 0: none is
+	Doubts []string `json:"doubts,omitempty"` // why this is of what was recorded, and may not be of all that happened
+	Rows   []TopRow `json:"rows"`
 
 	negatives bool
+	callless  bool // of calls, and the trace is a kernel log
 }
 
 // TopRow describes one key.
@@ -65,23 +60,24 @@ func ofCall(c *replay.PathCall) thing {
 type measure struct {
 	name, says string
 	unit       string
+	needs      replay.Roles                  // all of whose events it counts
 	amount     func(*replay.PathCall) uint64 // of a call; nil: not calls are counted
 }
 
 // measures lists the values of --of.
 var measures = []measure{
-	{"calls", "path calls", "", func(*replay.PathCall) uint64 { return 1 }},
-	{"failures", "path calls that returned an error", "", func(c *replay.PathCall) uint64 {
+	{"calls", "path calls", "", replay.WalkRoles(), func(*replay.PathCall) uint64 { return 1 }},
+	{"failures", "path calls that returned an error", "", replay.WalkRoles(), func(c *replay.PathCall) uint64 {
 		if c.Failed() {
 			return 1
 		}
 		return 0
 	}},
-	{"time", "time in path calls, of one within another once", "ns", (*replay.PathCall).TookOnce},
-	{"misses", "names that a filesystem was asked for by a walk", "", nil},
-	{"allocs", "dentries allocated", "", nil},
-	{"negatives", "dentries that were in the cache without inode", "", nil},
-	{"left", "of these, those that are alive when the trace ends", "", nil},
+	{"time", "time in path calls, of one within another once", "ns", replay.WalkRoles(), (*replay.PathCall).TookOnce},
+	{"misses", "names that a filesystem was asked for by a walk", "", replay.WalkRoles() | replay.ClassRoles(), nil},
+	{"allocs", "dentries allocated", "", replay.RolesOf(schema.RoleAlloc), nil},
+	{"negatives", "dentries that were in the cache without inode", "", replay.NegativeRoles(), nil},
+	{"left", "of these, those that are alive when the trace ends", "", replay.NegativeRoles(), nil},
 }
 
 // dimension is one property that amounts are grouped by.
@@ -112,6 +108,9 @@ var dimensions = []dimension{
 	{"dir", "the directory it is in, as far as the run tells", walked, func(t *thing) string { return replay.PrintablePath(t.dir) }},
 	{"program", "the program that made it", outlined, func(t *thing) string { return replay.Printable(t.program) }},
 	{"task", "the process, and its program", outlined, func(t *thing) string {
+		if t.pid == 0 {
+			return replay.Printable(t.program)
+		}
 		return strconv.FormatUint(uint64(t.pid), 10) + " " + replay.Printable(t.program)
 	}},
 	{"op", "the operation", outlined, func(t *thing) string { return t.op }},
@@ -135,12 +134,14 @@ type Choice struct{ Name, Says string }
 
 // topper builds a Top.
 type topper struct {
-	model  *replay.Model
-	of     *measure
-	by     *dimension
-	tally  *tally[born]
-	thing  thing // the last one counted; a field, since passing its address to dimension.key would allocate each time
-	picked picked
+	model   *replay.Model
+	of      *measure
+	by      *dimension
+	tally   *tally[born]
+	unended bool   // a call without a return had its time counted
+	unsure  uint64 // negative dentries of which it is not known whether they were left
+	thing   thing  // the last one counted; a field, since passing its address to dimension.key would allocate each time
+	picked  picked
 }
 
 // born is what else is kept of a key.
@@ -200,14 +201,9 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	default:
 		t.model.Call = t.call
 	}
-	whole, damaged := false, false
+	var gaps gaps
 	err := replay.Read(src, func(rec schema.Record) {
-		switch rec.(type) {
-		case *schema.Footer:
-			whole = true
-		case *schema.Damage:
-			damaged = true
-		}
+		gaps.see(rec)
 		s := t.model.Record(rec)
 		if of == "allocs" && s != nil && s.Event.Role == schema.RoleAlloc && s.Event.Phase == schema.Exit && (t.picked.picker == nil || t.picked.picker.Picks()) {
 			t.alloc(s)
@@ -215,9 +211,14 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	})
 	t.model.End()
 	top := t.top(n)
-	top.Part = !whole || damaged
-	if of == "negatives" || of == "left" {
-		top.Lacks = replay.MissingNegativeRoles(src.Header()).Names()
+	if top.Doubts = gaps.doubts(src.Header(), t.of.needs, of == "negatives" || of == "left"); t.unended {
+		top.Doubts = append(top.Doubts, "calls have no return in the trace")
+	}
+	if t.unsure > 0 {
+		top.Doubts = append(top.Doubts, fmt.Sprintf("what became of %d is not known", t.unsure))
+	}
+	if top.callless = src.Header().Logged() && t.of.needs&replay.WalkRoles() == replay.WalkRoles(); top.callless {
+		top.Doubts = []string{logHasNoCalls}
 	}
 	return top, err
 }
@@ -237,6 +238,7 @@ func (t *topper) add(key string, amount, id uint64) *born {
 }
 
 func (t *topper) call(c *replay.PathCall) {
+	t.unended = t.unended || t.of.unit != "" && c.End == 0 && t.picked.has(c)
 	if t.of.unit != "" && t.picked.picker != nil {
 		t.thing = ofCall(c)
 		key := t.by.key(&t.thing)
@@ -259,6 +261,9 @@ func (t *topper) parts(c *replay.PathCall) {
 		if p := &c.Components[i]; p.Found == replay.FoundMiss {
 			of := ofCall(c)
 			of.name, of.path, of.dir, of.given = p.Name, p.Path, dirOf(p.Path), false
+			if of.fs = ""; p.Dentry != nil { // the call may have ended on another filesystem
+				of.fs = t.model.FSType(p.Dentry)
+			}
 			t.count(of, 1, p.ID)
 		}
 	}
@@ -274,6 +279,9 @@ func (t *topper) alloc(s *replay.Step) {
 }
 
 func (t *topper) negative(n *replay.Negative) {
+	if n.Fate == replay.FateUnknown {
+		t.unsure++
+	}
 	if n.Fate == replay.FateMade || t.of.name == "left" && n.Fate != replay.FateAlive {
 		return
 	}
@@ -315,86 +323,4 @@ func (t *topper) top(n int) *Top {
 		top.Rows = append(top.Rows, row)
 	}
 	return top
-}
-
-// WriteText prints the rows for people.
-func (t *Top) WriteText(w io.Writer) error {
-	b := bufio.NewWriter(w)
-	fmt.Fprintf(b, "%s by %s: %s in all", t.Of, t.By, t.amount(t.Total))
-	switch {
-	case t.Error == 0 && t.Part:
-		fmt.Fprintf(b, ", %s\n", plural.Of(uint64(t.Keys), "row"))
-	case t.Error == 0:
-		fmt.Fprintf(b, ", %s, exact\n", plural.Of(uint64(t.Keys), "row"))
-	default:
-		fmt.Fprintf(b, "; more rows than are kept: an amount may be %s too low, one of no more may lack\n", t.amount(t.Error))
-	}
-	if t.Part {
-		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
-	}
-	if len(t.Lacks) > 0 {
-		fmt.Fprintf(b, "as far as is recorded; probe not attached: %s\n", strings.Join(t.Lacks, ", "))
-	}
-	if len(t.Rows) == 0 {
-		return b.Flush()
-	}
-	fmt.Fprintln(b)
-	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	head := t.Of + "\tshare\tfirst\t"
-	if t.negatives {
-		head += "left\thits\t"
-	}
-	fmt.Fprintf(table, "%s  %s\n", head, t.By)
-	for i := range t.Rows {
-		r := &t.Rows[i]
-		cells := fmt.Sprintf("%s\t%s\t#%d\t", t.amount(r.Amount), percent(r.Amount, t.Total), r.First)
-		if t.negatives {
-			cells += fmt.Sprintf("%d\t%d\t", r.left(), r.Hits)
-		}
-		fmt.Fprintf(table, "%s  %s%s\n", cells, r.label(), r.became())
-	}
-	table.Flush()
-	if n := t.Keys - len(t.Rows); n > 0 {
-		fmt.Fprintf(b, "  … and %s: -n %d\n", plural.Of(uint64(n), "more row"), t.Keys)
-	}
-	return b.Flush()
-}
-
-func (t *Top) amount(n uint64) string {
-	if t.Unit == "ns" {
-		return duration(n)
-	}
-	return fmt.Sprint(n)
-}
-
-func (r *TopRow) label() string {
-	if r.Key == "" {
-		return "(none)"
-	}
-	return r.Key
-}
-
-// left returns how many negative dentries were still there when the trace ended.
-func (r *TopRow) left() (n uint64) {
-	for _, f := range r.Fates {
-		if f.Name == replay.FateAlive.String() {
-			n = f.Count
-		}
-	}
-	return n
-}
-
-// became describes the births and fates of dentries or the errnos of failures; empty for any other measure.
-func (r *TopRow) became() string {
-	if len(r.Errnos) > 0 {
-		return ": " + list(r.Errnos)
-	}
-	if len(r.Births) == 0 {
-		return ""
-	}
-	s := ": by " + list(r.Births) + "; " + list(r.Fates)
-	if len(r.Killer) > 0 {
-		s += " (by " + list(r.Killer) + ")"
-	}
-	return s
 }

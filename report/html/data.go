@@ -272,7 +272,7 @@ func (g *gathering) task(t *replay.Task) {
 	if t.Exited != 0 {
 		ended = t.Status.String()
 	}
-	if len(g.Tasks) < g.bounds.objects {
+	if len(g.Tasks) < g.bounds.objects && !t.ThreadOnly() {
 		g.Tasks = append(g.Tasks, task{t.PID, t.Parent, g.str(replay.Printable(t.Program)), t.FirstAt, t.LastAt, g.str(ended), t.Calls, t.Failed})
 	}
 }

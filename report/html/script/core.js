@@ -36,6 +36,9 @@ function rows(columns) {
   return columns[names[0]].map((_, i) => Object.fromEntries(names.map(n => [n, columns[n][i]])));
 }
 
+// took says how long a call took, or for how long it is known not to have returned.
+const took = c => c.end ? duration(c.took) : c.took ? duration(c.took) + " and not ended" : "no return";
+
 function duration(ns) {
   if (ns >= 1e9) return (ns / 1e9).toFixed(3) + " s";
   if (ns >= 1e6) return (ns / 1e6).toFixed(3) + " ms";

@@ -66,7 +66,7 @@ function label(r, y, room) {
   return svg("text", {x: 0, y: y + 4, "data-key": "D" + r.lives[0].seq, "data-also": r.lives.slice(1).map(o => "D" + o.seq).join(" ")}, head + (r.path.length > room - head.length ? "…" + r.path.slice(head.length + 1 - room) : r.path));
 }
 
-const marks = {killed: "×", attempted: "?", alive: "▷", missed: "…", forgotten: "…"};
+const marks = {killed: "×", attempted: "?", alive: "▷", missed: "…", forgotten: "…", unknown: "…"};
 
 // lifeline draws one dentry from its birth to its end.
 function lifeline(o, y, x, end) {

@@ -15,11 +15,11 @@ views.push({id: "paths", title: "Paths", render() {
     }
     at.calls.push(c);
   }
-  return [el("p", {}, "For each directory, the calls below it: their number, × how many failed, their classes, the negative dentries in the cache when the call that made them returned, and the time."), el("div", {class: "tree", role: "tree"}, branches(root, true)),
+  return [el("p", {}, "For each directory, the calls below it: their number, × how many failed, their classes, the negative dentries known to be in the cache when the call that made them returned, and the time."), el("div", {class: "tree", role: "tree"}, branches(root, true)),
     leftOut(calls.length, data.all.calls, "calls", "the first ones that failed, and the longest")];
 }});
 
-const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], kept: 0, took: 0, below: new Map(), calls: []});
+const node = name => ({name, total: 0, failed: 0, kinds: [0, 0, 0, 0], kept: 0, took: 0, open: false, below: new Map(), calls: []});
 
 function count(n, c, timed) {
   n.total++;
@@ -27,6 +27,7 @@ function count(n, c, timed) {
   timed.add(n);
   n.kinds[c.class]++;
   n.kept += c.negatives;
+  n.open = n.open || !c.end;
   if (c.errno >= 0) n.failed++;
 }
 
@@ -40,13 +41,13 @@ function shareOf(n) {
 // branches makes the elements below a node. Those of a closed node are made when it is opened.
 function branches(n, wide) {
   return [...n.below.values()].sort((a, b) => b.total - a.total || (a.name < b.name ? -1 : 1)).map(b => {
-    const says = `${b.total}` + (b.failed ? `, × ${b.failed}` : "") + b.kinds.map((k, i) => k && i ? `, ${k} ${classes[i]}` : "").join("") + (b.kept ? `, ${plural(b.kept, "negative")}` : "") + `, ${duration(b.took)}`;
+    const says = `${b.total}` + (b.failed ? `, × ${b.failed}` : "") + b.kinds.map((k, i) => k && i ? `, ${k} ${classes[i]}` : "").join("") + (b.kept ? `, ${plural(b.kept, "negative")}` : "") + `, ${b.open ? "≥ " : ""}${duration(b.took)}`;
     const line = [shareOf(b), " ", el("code", {}, b.name), " ", el("small", {}, says)];
     if (!b.below.size && !b.calls.length) return el("div", {role: "treeitem"}, line);
     const d = el("details", {role: "treeitem", open: wide && b.below.size > 0 && (n.below.size < 4 || b.total * 2 >= n.total)}, el("summary", {}, line));
     const fill = () => {
       if (d.children.length > 1) return;
-      d.append(...branches(b, wide), ...b.calls.slice(0, 100).map(c => el("div", {class: "leaf"}, event(c.id), ` ${text(c.op)} ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${duration(c.took)} `, dentry(c.object), " ", process(c.pid, text(c.program)))),
+      d.append(...branches(b, wide), ...b.calls.slice(0, 100).map(c => el("div", {class: "leaf"}, event(c.id), ` ${text(c.op)} ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${took(c)} `, dentry(c.object), " ", process(c.pid, text(c.program)))),
         b.calls.length > 100 ? el("div", {class: "leaf"}, `and ${b.calls.length - 100} more`) : "");
     };
     if (d.open) fill();

@@ -29,7 +29,7 @@ function aboutProgram(some) {
 
 function aboutCalls(some) {
   if (!some.length) return [];
-  return [el("h3", {}, plural(some.length, "call") + here(calls, data.all.calls)), el("ul", {}, some.slice(0, 60).map(c => el("li", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, given(c)), ` ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : "no return"} `, dentry(c.object), " ", process(c.pid, text(c.program))))),
+  return [el("h3", {}, plural(some.length, "call") + here(calls, data.all.calls)), el("ul", {}, some.slice(0, 60).map(c => el("li", {}, event(c.id), ` ${text(c.op)} `, el("code", {}, given(c)), ` ${c.errno < 0 ? "" : text(c.errno)} ${classes[c.class]} ${took(c)} `, dentry(c.object), " ", process(c.pid, text(c.program))))),
     some.length > 60 ? el("p", {}, `and ${some.length - 60} more`) : ""];
 }
 
@@ -37,7 +37,7 @@ function aboutClaims(some) {
   return some.length ? [el("h3", {}, plural(some.length, "claim") + here(claims, data.all.claims)), ...some.slice(0, 40).map(claimLine)] : [];
 }
 
-const ends = {alive: "alive when the trace ended, as far as is recorded", missed: "not recorded: its memory was given back, or is now another dentry's", forgotten: "not known: it was forgotten, since more dentries were known at once than dtrec remembers"};
+const ends = {alive: "alive when the trace ended, as far as is recorded", missed: "not recorded: its memory was given back, or is now another dentry's", forgotten: "not known: it was forgotten, since more dentries were known at once than dtrec remembers", unknown: "not known: it may have left no event, as it could not be watched, or events were lost or not recorded"};
 const inodes = {"-1": "not known, no event shows it", 0: "none when last seen", 1: "it had one when last seen"};
 
 // here is appended to a count of items if the page has fewer of them than the trace.

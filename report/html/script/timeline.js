@@ -102,5 +102,5 @@ function mostly(some) {
 }
 
 function callLine(c) {
-  return `#${c.id} ${text(c.op)} ${given(c)} ${c.errno < 0 ? (c.end ? "" : "has no return in the trace") : text(c.errno)} ${classes[c.class]} ${c.end ? duration(c.took) : ""}`;
+  return `#${c.id} ${text(c.op)} ${given(c)} ${c.errno < 0 ? (c.end ? "" : "has no return in the trace") : text(c.errno)} ${classes[c.class]} ${took(c)}`;
 }
