@@ -3,7 +3,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/dtrec/dtrec/replay"
@@ -42,7 +41,11 @@ func (p *page) logIntroduction() {
 
 func (p *page) logItem(it *Item) {
 	if it.Open {
-		p.line("from the line of %s up to that of the next open:", code(cmp.Or(it.Path, "an open without a name")))
+		of := "an open without a name"
+		if it.Path != "" {
+			of = code(it.Path)
+		}
+		p.line("from the line of %s up to that of the next open:", of)
 	} else {
 		p.line("before the line of the first open:")
 	}

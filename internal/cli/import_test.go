@@ -210,9 +210,9 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 			"n` (cut) (#1)\n"},
 		"no name at all": {"[trace_alloc] Copy Dest: 0xffff8976c6763120\n[trace_open] Input: struct filename @ 0xffff897600000000 | name @ 0xffff8976c6763020\n" +
 			"[trace_alloc] Copy Dest: 0xffff8976c6763120\n[trace_open] Result Name Ptr: 0xffff8976c6763120\n",
-			"unproven: equality of 0xffff8976c6763120: ", "before the first open's line:\n"},
+			"unproven: equality of 0xffff8976c6763120: ", "before the line of the first open:\n"},
 		"no name but the last": {"[trace_open] Input Addr: 0xffff8976c6763020\n[trace_alloc] Copy Dest: 0xffff8976c6763120\n[trace_open] Result Addr: 0xffff8976c6763120 | Val: a b\n",
-			"unproven: equality of a b: ", "from the line of `an open without a name` on"},
+			"unproven: equality of a b: ", "from the line of an open without a name up to that of the next open:"},
 		"a key of length 0": {"[O] IN: 0xffff8976c6763020 | /tmp/x\n__d_lookup entry: hash 769772012 length 0 name tmp/x\n__d_lookup entry: hash 7 length 2 name \n",
 			"\n0 proven, ", "- __d_lookup entry: hash 769772012 length 0 name empty (#2)\n- __d_lookup entry: hash 7 length 2 name not printed (#3)\n"},
 	} {
