@@ -233,7 +233,7 @@ func checkOrder(t *testing.T, text, enum string, first int, names ...string) {
 	}
 }
 
-// alone gives a program the maps it uses: the shared ones, and its own with their contents.
+// isolate gives a program the maps it uses: the shared ones, and its own with their contents.
 func TestAlone(t *testing.T) {
 	if len(_KprobeBytes) == 0 {
 		t.Skip(errNotCompiled)

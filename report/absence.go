@@ -17,7 +17,7 @@ var _ = register(func() kind {
 	return kind{
 		number: Absence,
 		name:   "absence",
-		says:   "an open, a walk or an operation failed, or no dentry was allocated inside it",
+		says:   "an open, a walk or an operation failed, or nothing was allocated inside it",
 		some:   replay.RolesOf(schema.RoleAlloc, schema.RoleLookupRCU),
 		walks:  true,
 		open: func(v *view) {
