@@ -10,12 +10,10 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// destinations records where a path led: the first two places that differ, and how often the place changed.
+// destinations records where a path led: the first two places that differ.
 type destinations struct {
 	first, other     string
 	firstID, otherID uint64
-	changes          uint64
-	last             string
 }
 
 // leads reports whether a successful call tells where its path leads. The path must be absolute, start from
@@ -56,11 +54,7 @@ func (d *destinations) add(c *replay.PathCall) {
 	switch {
 	case d.firstID == 0:
 		d.first, d.firstID = c.Resolved, c.ID
-	case d.last != c.Resolved:
-		d.changes++
-		if d.otherID == 0 && d.first != c.Resolved {
-			d.other, d.otherID = c.Resolved, c.ID
-		}
+	case d.otherID == 0 && d.first != c.Resolved:
+		d.other, d.otherID = c.Resolved, c.ID
 	}
-	d.last = c.Resolved
 }
