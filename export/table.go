@@ -173,7 +173,7 @@ var objectColumns = []column[object]{
 	{Column{"address", "address of the struct dentry", Text, true}, func(o *object) any { return fmt.Sprintf("%#x", o.Addr) }},
 	text("name", "name as last seen", func(o *object) string { return replay.Printable(o.Name) }),
 	text("path", "path as last seen; it begins with … if the directories above are not known", func(o *object) string { return replay.PrintablePath(o.path) }),
-	number("born_id", "event id of its alloc; none: not recorded, mostly because the dentry is older than the recording", func(o *object) uint64 { return o.Born }),
+	number("born_id", "event id of its alloc; none: not recorded, in most cases because the dentry is older than the recording", func(o *object) uint64 { return o.Born }),
 	number("born_ns", "time of its alloc, nanoseconds since boot", func(o *object) uint64 { return o.BornTime }),
 	count("first_id", "event id of the first event that showed it", func(o *object) uint64 { return o.First }),
 	count("first_ns", "time of that event, nanoseconds since boot", func(o *object) uint64 { return o.FirstAt }),

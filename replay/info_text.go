@@ -53,7 +53,7 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 	state := "complete"
 	switch {
 	case i.Complete() && i.Indexed:
-		state = "not cut, its events not looked at"
+		state = "not cut; its events were not read"
 	case i.Complete() && h.Imported():
 		state = "made of " + i.sourceName()
 	case i.Footer == nil:
@@ -85,7 +85,7 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 		[]string{"events", i.span()},
 		[]string{"lost", i.lostText()})
 	if i.Indexed {
-		rows = append(rows, []string{"read", "header, footer and seek index: whether events are damaged, any other command says"})
+		rows = append(rows, []string{"read", "only header, footer and seek index; any other command says whether events are damaged"})
 	}
 	table(p, "", dropEmpty(rows)...)
 }
@@ -95,7 +95,7 @@ func (i *Info) part() string {
 	if i.Header.Part == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of recording %x; what lies in other files of it is not known here", i.Header.Part, i.Header.RecordingId)
+	return fmt.Sprintf("%d of recording %x; what its other files hold is not known here", i.Header.Part, i.Header.RecordingId)
 }
 
 // sourceName says what an imported trace was made from.
@@ -114,9 +114,9 @@ func (i *Info) lostText() string {
 	case !i.Header.Imported():
 		return fmt.Sprintf("%d", n)
 	case n == 0:
-		return "not known: " + i.sourceName() + " does not count"
+		return "not known: " + i.sourceName() + " does not count them"
 	}
-	return fmt.Sprintf("%d of the trace; of %s not known, it does not count", n, i.sourceName())
+	return fmt.Sprintf("%d in the trace; %s does not say how many it lacks", n, i.sourceName())
 }
 
 func (i *Info) span() string {
@@ -130,9 +130,9 @@ func (i *Info) span() string {
 // from boot.
 func (i *Info) timeOrigin() string {
 	if i.Header.Imported() {
-		return " as the log counts"
+		return " by the clock of the log"
 	} else if i.Header.Redacted() {
-		return " after the begin of the recording"
+		return " after the recording began"
 	}
 	return " after boot"
 }
@@ -158,7 +158,7 @@ func (i *Info) writeProbes(p io.Writer) {
 		attached := "yes"
 		switch {
 		case b.Attached && b.Uncounted:
-			attached = "yes; hits it misses are not counted"
+			attached = "yes; missed hits are not counted"
 		case !b.Attached:
 			attached = "no: " + cmp.Or(Printable(b.Error), "reason not recorded")
 		}
@@ -166,7 +166,7 @@ func (i *Info) writeProbes(p io.Writer) {
 	}
 	title := "Probes, in the order tried"
 	if after > 0 {
-		title += fmt.Sprintf("; %d more, after the one that is attached, are in --format json", after)
+		title += fmt.Sprintf("; --format json also has the %d tried after the one that is attached", after)
 	}
 	table(p, title, rows...)
 }
@@ -236,7 +236,7 @@ func (i *Info) writeLoss(p io.Writer) {
 		table(p, "Damage", rows...)
 	}
 	if i.Unlisted > 0 {
-		fmt.Fprintf(p, "\n%d more losses, damaged places or programs are counted above and not listed.\n", i.Unlisted)
+		fmt.Fprintf(p, "\n%d more losses, damaged places or programs are counted above but not listed.\n", i.Unlisted)
 	}
 }
 

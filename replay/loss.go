@@ -155,7 +155,7 @@ func windowOf(r *schema.Loss) Window {
 	}
 	c, known := causes[r.Cause]
 	if !known {
-		c = cause{why: "lost for a cause not known here", mispairs: true}
+		c = cause{why: "lost for a cause that this dtrec does not know", mispairs: true}
 	}
 	if w.Why, w.mispairs = c.why, c.mispairs; c.uncounted {
 		w.Count = 0

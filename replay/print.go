@@ -269,7 +269,7 @@ func putDamage(dst *shown.Text, d *schema.Damage, last uint64) {
 	dst.Put(": ")
 	switch {
 	case d.Behind:
-		dst.Put("it is behind the end of the run, no event is missing")
+		dst.Put("it is behind the end of the run, and no event is missing")
 	case d.Cut:
 		dst.Put("it ends here, inside a frame")
 	case d.Events > 0:

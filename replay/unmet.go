@@ -135,13 +135,13 @@ func (u *unmet) reasons() (lines []string) {
 	case !u.hasEvents:
 		return []string{"the trace has no event"}
 	case u.matched > 0:
-		return []string{fmt.Sprintf("events that match: %d; this format has a line for none of them", u.matched)}
+		return []string{fmt.Sprintf("events that match: %d; this format has no line for them", u.matched)}
 	case f.To != 0 && f.From > f.To:
-		return []string{"no event is from " + at(f.From) + " on and up to " + at(f.To) + ": that is before"}
+		return []string{"no event can be at " + at(f.From) + " or later and at " + at(f.To) + " or earlier"}
 	case f.From > u.last:
-		return []string{"no event in the trace is as late, the last one is at " + at(u.last)}
+		return []string{"no event in the trace is that late; the last one is at " + at(u.last)}
 	case f.To != 0 && f.To < u.first:
-		return []string{"no event in the trace is as early, the first one is at " + at(u.first)}
+		return []string{"no event in the trace is that early; the first one is at " + at(u.first)}
 	}
 	for i := range u.wants {
 		switch w := &u.wants[i]; {
@@ -153,7 +153,7 @@ func (u *unmet) reasons() (lines []string) {
 		}
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "no event in the trace is all that is asked for at once")
+		lines = append(lines, "no event in the trace meets all conditions at once")
 	}
 	return lines
 }

@@ -94,7 +94,7 @@ func (s *findingCounts) callEnded(u *use, e *replayEvent, p *dentryPaths) {
 		s.slowest = u
 	}
 	if in := s.inner; e.Errno == "ENOENT" && in != nil && in.outer == u.ID && u.resolved != "" {
-		s.presentFiles = append(s.presentFiles, path, in.path(), fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", path, u.program, u.ID, in.path(), in.ID))
+		s.presentFiles = append(s.presentFiles, path, in.path(), fmt.Sprintf("exec of %s by %s failed at #%d, although that file exists: what is missing is %s, #%d", path, u.program, u.ID, in.path(), in.ID))
 	}
 	if e.Errno != "" && u.outer != 0 {
 		s.inner = u

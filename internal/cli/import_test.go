@@ -243,7 +243,7 @@ func TestWhatIsSaidOfALine(t *testing.T) {
 func TestInfoOfALog(t *testing.T) {
 	log, _ := runImport(t, "d_lookup return: NULL\n")
 	info := output(t, "info", log)
-	if !strings.Contains(info, ", made of a kernel log\n") || !regexp.MustCompile(`(?m)^lost +not known: a kernel log does not count$`).MatchString(info) || strings.Contains(info, "complete") {
+	if !strings.Contains(info, ", made of a kernel log\n") || !regexp.MustCompile(`(?m)^lost +not known: a kernel log does not count them$`).MatchString(info) || strings.Contains(info, "complete") {
 		t.Error(info)
 	}
 	if live := output(t, "info", samples(t)[0]); !strings.Contains(live, ", complete\n") || !regexp.MustCompile(`(?m)^lost +0$`).MatchString(live) {

@@ -46,7 +46,7 @@ func TestLargeFileIsReadByItsIndex(t *testing.T) {
 	if _, said := run(nil, "replay", "--path", "/usr/src/fs/file_none.h", path); !strings.Contains(said, "nearest: /usr/src/fs/file_") {
 		t.Errorf("of a path that is nowhere it says %q", said)
 	}
-	if text, _ := run(nil, "info", path); !strings.Contains(text, "not cut, its events not looked at") {
+	if text, _ := run(nil, "info", path); !strings.Contains(text, "not cut; its events were not read") {
 		t.Errorf("info does not say that it read the index alone:\n%s", text)
 	}
 	if text, _ := run(b, "info", "-"); strings.Contains(text, "not looked at") {

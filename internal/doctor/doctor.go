@@ -63,7 +63,7 @@ type Probe struct {
 	State     State    `json:"state"`
 	Symbol    string   `json:"symbol,omitempty"` // of the attached probe, or of the first one that could be tried
 	Attach    string   `json:"attach,omitempty"`
-	Uncounted bool     `json:"uncounted,omitempty"` // the hits it misses are not counted
+	Uncounted bool     `json:"uncounted,omitempty"` // the missed hits are not counted
 	Reason    string   `json:"reason,omitempty"`    // why there is no probe
 	Costs     []string `json:"costs,omitempty"`     // kinds of claim that cannot be proven without it, or without the hits it misses
 	Some      []string `json:"some,omitempty"`      // kinds of claim of which some cannot be proven

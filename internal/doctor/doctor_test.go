@@ -39,7 +39,7 @@ func TestDoctorProbes(t *testing.T) {
 		return p.costs()
 	}
 	want := []string{
-		"open ok: do_file_open by kprobe; hits it misses are not counted; so no proof of" + costs(schema.RoleOpen, true),
+		"open ok: do_file_open by kprobe; missed hits are not counted; so no proof of" + costs(schema.RoleOpen, true),
 		"delete missing: d_delete by fentry: load: no; without it no proof of" + costs(schema.RoleDelete, false),
 		"drop missing: __d_drop by fentry: no such function; without it no proof of" + costs(schema.RoleDrop, false),
 		"kill unknown: __dentry_kill is in the kernel's BTF; attaching not tried",

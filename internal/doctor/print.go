@@ -46,7 +46,7 @@ func (p *Probe) describe() string {
 	var out []string
 	switch {
 	case p.State == OK && p.Uncounted:
-		out = append(out, p.Symbol+" by "+p.Attach+"; hits it misses are not counted")
+		out = append(out, p.Symbol+" by "+p.Attach+"; missed hits are not counted")
 		if costs := p.costs(); costs != "" {
 			out = append(out, "so no proof of"+costs)
 		}

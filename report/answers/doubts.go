@@ -11,7 +11,7 @@ import (
 )
 
 // logHasNoCalls says why nothing is known of the calls in a kernel log.
-const logHasNoCalls = "a kernel log tells of lines, not of calls"
+const logHasNoCalls = "a kernel log has lines, not calls"
 
 // gaps notes the records that say that a trace does not hold all that happened.
 type gaps struct {

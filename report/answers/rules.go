@@ -170,7 +170,7 @@ func (s *Summarizer) exec(c *replay.PathCall) {
 func (s *Summarizer) others() (out []Finding) {
 	for _, x := range s.execs {
 		s.told = append(s.told, x.missing)
-		out = append(out, s.about(x.path, fmt.Sprintf("exec of %s by %s failed at #%d, and it is there: what is missing is %s, #%d", replay.Printable(x.path),
+		out = append(out, s.about(x.path, fmt.Sprintf("exec of %s by %s failed at #%d, although that file exists: what is missing is %s, #%d", replay.Printable(x.path),
 			replay.Printable(x.program), x.exec, replay.Printable(x.missing), x.call), showing(x.path)...))
 	}
 	return out

@@ -273,7 +273,7 @@ func dentry(m *replay.Model, d *replay.Object) string {
 func outcome(c *replay.PathCall) string {
 	switch {
 	case c.End == 0:
-		return "no return of it is known"
+		return "its return is not known"
 	case c.Failed() && c.Dentry != nil:
 		return fmt.Sprintf("%s, though its path led to D%d", schema.ErrnoName(c.Errno), c.Dentry.Seq)
 	case c.Failed():

@@ -216,7 +216,7 @@ func (l *life) sections() []Section {
 	d := l.dentry
 	switch end := d.End(); {
 	case end == "missed" && d.Freed == 0:
-		l.add(d.KillMissed, 0, "its end was not recorded: by here its memory is another's")
+		l.add(d.KillMissed, 0, "its end was not recorded: by here its memory is another dentry's")
 	case end == "forgotten":
 		l.add(0, 0, "forgotten: more dentries were known at once than are remembered")
 	case end == "unknown" && d.Unwatched != 0:

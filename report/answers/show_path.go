@@ -159,11 +159,11 @@ func became(n *replay.Negative) string {
 	case n.Fate != replay.FateUnknown:
 		return n.Fate.String()
 	case d.Unwatched != 0:
-		return fmt.Sprintf("what became of it is not known, the watch set had no room for it at #%d", d.Unwatched)
+		return fmt.Sprintf("what became of it is not known: the watch set had no room for it at #%d", d.Unwatched)
 	case d.Forgotten:
 		return "what became of it is not remembered"
 	case d.KillMissed != 0:
-		return fmt.Sprintf("its end was not recorded, by #%d its memory was another's", d.KillMissed)
+		return fmt.Sprintf("its end was not recorded; by #%d its memory was another dentry's", d.KillMissed)
 	}
 	return "what became of it is not known: events are missing"
 }
@@ -173,7 +173,7 @@ func became(n *replay.Negative) string {
 func (x *mentions) sections(calls, asked, gone string) []Section {
 	out := x.calls.begun().sections(plural.Of(x.calls.total, "call") + " on " + calls)
 	out = append(out, x.led.sections("what they led to", func(n uint64) string { return plural.Of(n, "call") + " to more places" })...)
-	out = append(out, x.asked.sections(asked, func(n uint64) string { return times(n) + " otherwise" })...)
+	out = append(out, x.asked.sections(asked, func(n uint64) string { return times(n) + " with other outcomes" })...)
 	return append(append(out, x.gone.sections(gone)...), x.claims.sections("claims about it")...)
 }
 
@@ -243,7 +243,7 @@ func (h *holders) sections(path string) []Section {
 		case d.Dropped > x.id:
 			text += fmt.Sprintf("; taken out of the hash table at #%d", d.Dropped)
 		default: // a directory above may have moved
-			text += "; at " + replay.PrintablePath(h.model.Path(d)) + " by the last event that tells"
+			text += "; at " + replay.PrintablePath(h.model.Path(d)) + " by the last event that shows its place"
 		}
 		l.add(x.id, x.at, "%s", text)
 	}

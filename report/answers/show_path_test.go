@@ -18,7 +18,7 @@ func TestWhatBecameOfAPath(t *testing.T) {
 		"D7 had it; deleted at #18":                                    {Deleted: 18},
 		"D7 had it; moved, or another moved to its place, last at #17": {Moved: 17},
 		"D7 had it; taken out of the hash table at #16":                {Dropped: 16},
-		"D7 had it; at …/x by the last event that tells":               {Dropped: 3, Moved: 2},
+		"D7 had it; at …/x by the last event that shows its place":     {Dropped: 3, Moved: 2},
 		"D7 had it; what became of it is not remembered":               {Forgotten: true, Moved: 17},
 	} {
 		d.Seq, d.Name, d.Parent = 7, "x", 0x1000

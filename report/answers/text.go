@@ -94,7 +94,7 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 		lost = "losses not known"
 	}
 	if s.Log {
-		fmt.Fprintf(b, "%s, %s, Linux %s\nmade of a kernel log, which tells of lines, not of calls: dtrec replay and check read it\n", plural.Of(s.Events, "event"), lost, s.Kernel)
+		fmt.Fprintf(b, "%s, %s, Linux %s\nmade of a kernel log, which has lines, not calls: dtrec replay and check read it\n", plural.Of(s.Events, "event"), lost, s.Kernel)
 		return
 	}
 	by := ""
@@ -113,16 +113,16 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 	case s.Imported:
 		fmt.Fprintf(b, "made of the text of a trace buffer\n")
 	case !s.Complete:
-		fmt.Fprintf(b, "the trace is cut or damaged: this is of what could be read\n")
+		fmt.Fprintf(b, "the trace is cut or damaged: the numbers are of what could be read\n")
 	}
 	if s.lossy {
-		fmt.Fprintf(b, "events were lost: this is of what was recorded\n")
+		fmt.Fprintf(b, "events were lost: the numbers are of what was recorded\n")
 	}
 	if t.Unfinished > 0 {
-		fmt.Fprintf(b, "%s of which no return is known\n", plural.Of(t.Unfinished, "call"))
+		fmt.Fprintf(b, "%s without a known return\n", plural.Of(t.Unfinished, "call"))
 	}
 	if t.Unknown > 0 {
-		fmt.Fprintf(b, "%s not told to be rcu, ref or miss: the events are not recorded, or lost\n", plural.Of(t.Unknown, "call"))
+		fmt.Fprintf(b, "%s not classified as rcu, ref or miss: the events for that were not recorded, or were lost\n", plural.Of(t.Unknown, "call"))
 	}
 }
 
@@ -143,7 +143,7 @@ func (s *Summary) writePrograms(b *bufio.Writer, file []string) {
 		processes += r.Processes
 	}
 	if processes > s.Total.Processes {
-		fmt.Fprintln(b, "  a process counts for each program that it was")
+		fmt.Fprintln(b, "  a process is counted with each name that it had")
 	}
 	if n := len(calling) - maxRows; n > 0 {
 		fmt.Fprintf(b, "  … and %s: dtrec %s\n", plural.Of(uint64(n), "more program"), s.commandLine([]string{"top", "--by", "program", "--of", "time", "FILE"}, file))
@@ -310,10 +310,10 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 		}
 		w.Put(", %s in them; %s", t.took(), s.processes())
 		if t.Unfinished > 0 {
-			w.Put("; of %d no return is known", t.Unfinished)
+			w.Put("; %d without a known return", t.Unfinished)
 		}
 		if t.Unknown > 0 {
-			w.Put("; %d not told to be rcu, ref or miss", t.Unknown)
+			w.Put("; %d not classified as rcu, ref or miss", t.Unknown)
 		}
 		w.Line(".")
 		if s.lossy {
@@ -338,7 +338,7 @@ func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 func (s *Summary) pageFindings(w *md.Writer, room *int) {
 	w.Line("\n## What stands out")
 	if len(s.Findings) == 0 {
-		w.Line("Nothing does by the rules of docs/answers.md.")
+		w.Line("Nothing, by the rules of docs/answers.md.")
 	}
 	left := 0
 	for i, f := range s.Findings {

@@ -73,7 +73,7 @@ var measures = []measure{
 		}
 		return 0
 	}},
-	{"time", "time in path calls, of one within another once", "ns", replay.WalkRoles(), (*replay.PathCall).TookOnce},
+	{"time", "time in path calls, that of nested calls counted once", "ns", replay.WalkRoles(), (*replay.PathCall).TookOnce},
 	{"misses", "names that a filesystem was asked for by a walk", "", replay.WalkRoles() | replay.ClassRoles(), nil},
 	{"allocs", "dentries allocated", "", replay.RolesOf(schema.RoleAlloc), nil},
 	{"negatives", "dentries that were in the cache without inode", "", replay.NegativeRoles(), nil},
@@ -96,7 +96,7 @@ const (
 // dimensions lists the values of --by.
 var dimensions = []dimension{
 	{"name", "the last component of the path, or the component", outlined, func(t *thing) string { return replay.Printable(t.name) }},
-	{"path", "the path as given; of a component or a dentry where it is", outlined, func(t *thing) string {
+	{"path", "the path as given; for a component or a dentry, its place", outlined, func(t *thing) string {
 		switch {
 		case t.given:
 			return replay.Printable(t.path)
@@ -183,9 +183,9 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 		return nil, fmt.Errorf("no top of %s by %s", of, by)
 	}
 	if p := t.picked.picker; p != nil && (of == "negatives" || of == "left") {
-		return nil, fmt.Errorf("of %s nothing can be picked", of)
+		return nil, fmt.Errorf("%s cannot be filtered", of)
 	} else if p != nil && of == "allocs" && p.Filter().OnlyExits() {
-		return nil, fmt.Errorf("of %s nothing can be picked by how a path call ended", of)
+		return nil, fmt.Errorf("%s cannot be filtered by how a path call ended", of)
 	}
 	if t.of.amount != nil && t.by.known {
 		t.model = replay.NewOutline(src)

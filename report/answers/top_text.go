@@ -27,7 +27,7 @@ func (t *Top) WriteText(w io.Writer) error {
 	case t.Error == 0:
 		fmt.Fprintf(b, ", %s, exact\n", plural.Of(uint64(t.Keys), "row"))
 	default:
-		fmt.Fprintf(b, "; more rows than are kept: an amount may be %s too low, one of no more may lack\n", t.amount(t.Error))
+		fmt.Fprintf(b, "; there are more rows than dtrec keeps: an amount may be up to %s too low, and rows of no more than that may be missing\n", t.amount(t.Error))
 	}
 	if len(t.Doubts) > 0 {
 		fmt.Fprintf(b, "as far as is recorded: %s\n", strings.Join(t.Doubts, "; "))

@@ -123,7 +123,7 @@ func (c *comparison) notes() {
 	for _, k := range report.Kinds() {
 		for _, r := range c.runs {
 			if c.inOne.has(k.Kind) && k.Columns&^r.findings.Columns() != 0 {
-				note("%s has no claim of kind %s, as where its recorder did not write what that takes: left out", r.File, k.Name)
+				note("%s has no claim of kind %s, perhaps because its recorder did not write what the claim needs: left out", r.File, k.Name)
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func TestAnOlderRecorderIsNoDifference(t *testing.T) {
 	}
 	r := compare(t, runs[0], runs[1])
 	said := text(t, r)
-	if r.Verdict() != Same || r.Same != 185 || !strings.Contains(said, "has no claim of kind start, as where its recorder did not write what that takes: left out") {
+	if r.Verdict() != Same || r.Same != 185 || !strings.Contains(said, "has no claim of kind start, perhaps because its recorder did not write what the claim needs: left out") {
 		t.Error(said)
 	}
 }

@@ -86,7 +86,7 @@ func kernelChanges(a, b *schema.Header) (changes []*Difference) {
 		case va == vb, fa.kind == Symbols && (va == "" || vb == ""):
 			continue
 		case fa.about == "machine":
-			vb += " (flags of opens are told in the numbers of include/uapi/asm-generic/fcntl.h)"
+			vb += " (flags of opens are given in the numbers of include/uapi/asm-generic/fcntl.h)"
 		case left.Has(fa.role):
 			vb += " (left out of the comparison where only one run recorded it)"
 		}

@@ -27,7 +27,7 @@ const (
 	whyAgain       = "one run asked the cache again and got the same answers"
 	whyOrder       = "calls of different threads came in another order"
 	whyConsequence = "a difference above has changed what the cache has of the name"
-	whyFound       = "threads that came in another order found names otherwise"
+	whyFound       = "threads that came in another order found names in another state"
 	whyLost        = "events were lost there"
 	whyFull        = "the watch set was full: the end of a dentry, and what others did to it, may not be recorded"
 	whyShort       = "one run ends before it"
