@@ -72,15 +72,14 @@ type findingCounts struct {
 	targetCalls                          map[string][2]uint64
 	changedTargets                       []string // paths that led elsewhere later
 	restarted, firstRestart              uint64
-	slowest, inner                       *use            // the slowest call, and the last that failed within another
-	presentFiles                         []string        // three for each finding: its path, what is missing, and the sentence
-	lastFailed                           map[uint32]*use // by process: the last call that failed, without library searches
-	lastErrno                            map[uint32]string
-	exitSentences                        []string // sentences about processes that failed
+	slowest, inner                       *use                 // the slowest call, and the last that failed within another
+	presentFiles                         []string             // three for each finding: its path, what is missing, and the sentence
+	attempts                             map[uint32][]attempt // by process: calls that failed, and opens of libraries
+	exitSentences                        []string             // sentences about processes that failed
 }
 
 func newFindingCounts() findingCounts {
-	return findingCounts{made: callCounts{}, madeIn: callCounts{}, failing: callCounts{}, missing: callCounts{}, left: callCounts{}, search: search{names: callCounts{}, dirs: callCounts{}, last: map[uint32]string{}}, targets: map[string][2]string{}, targetCalls: map[string][2]uint64{}, lastFailed: map[uint32]*use{}, lastErrno: map[uint32]string{}}
+	return findingCounts{made: callCounts{}, madeIn: callCounts{}, failing: callCounts{}, missing: callCounts{}, left: callCounts{}, search: search{opened: map[string]bool{}, names: callCounts{}, dirs: callCounts{}, last: map[uint32]string{}}, targets: map[string][2]string{}, targetCalls: map[string][2]uint64{}, attempts: map[uint32][]attempt{}}
 }
 
 func (s *findingCounts) callEnded(u *use, e *replayEvent, p *dentryPaths) {
@@ -118,10 +117,19 @@ func (s *findingCounts) callEnded(u *use, e *replayEvent, p *dentryPaths) {
 			s.madeIn.addCall(search, parentDir(at), u.ID)
 		}
 	}
+	a := attempt{u, e.Errno, search, ""}
+	if library.MatchString(path) {
+		a.library = strings.TrimRight(path, "/")
+		a.library = a.library[strings.LastIndex(a.library, "/")+1:]
+	}
 	if e.Errno != "" {
-		if s.failing.addCall(search, e.Errno+" "+path, u.ID); !search {
-			s.lastFailed[u.PID], s.lastErrno[u.PID] = u, e.Errno
-		}
+		s.failing.addCall(search, e.Errno+" "+path, u.ID)
+	}
+	if e.Errno != "" || operationOf[u.Role] == "open" && a.library != "" {
+		s.attempts[u.PID] = append(s.attempts[u.PID], a)
+	}
+	if a.library != "" && (search || e.Errno == "" && operationOf[u.Role] == "open") {
+		s.search.opened[a.library] = e.Errno == ""
 	}
 	if n := len(u.parts); n > 0 && e.Errno == "ENOENT" {
 		last := u.parts[n-1]
@@ -132,93 +140,39 @@ func (s *findingCounts) callEnded(u *use, e *replayEvent, p *dentryPaths) {
 	}
 }
 
+// attempt is a call that failed, or an open of a library.
+type attempt struct {
+	*use
+	errno   string
+	search  bool   // for a library
+	library string // whose name the path ends in; empty: it is none's
+}
+
 // processExited handles the exit of a process.
 func (s *findingCounts) processExited(e *replayEvent) {
-	if u := s.lastFailed[e.PID]; u != nil && e.Status != 0 {
-		s.exitSentences = append(s.exitSentences, fmt.Sprintf("%s/%d ended at #%d, %s; the last of its calls that failed: %s of %s, %s, #%d", u.program, e.PID, e.ID, schema.WaitStatus(e.Status),
-			operationOf[u.Role], strings.ReplaceAll(u.path(), "\r", `\r`), s.lastErrno[e.PID], u.ID))
+	all := s.attempts[e.PID]
+	delete(s.attempts, e.PID)
+	if e.Status == 0 {
+		return
 	}
-	delete(s.lastFailed, e.PID)
+	apart := ""
+	for i, a := range slices.Backward(all) {
+		later := func(b attempt) bool { return b.errno == "" && b.library == a.library }
+		if a.errno == "" {
+			continue
+		}
+		if a.search && (a.library == "" || slices.ContainsFunc(all[i:], later)) {
+			apart = ", apart from searches for libraries that it opened"
+			continue
+		}
+		s.exitSentences = append(s.exitSentences, fmt.Sprintf("%s/%d ended at #%d, %s; its last failed call%s: %s of %s, %s, #%d", a.program, e.PID, e.ID, schema.WaitStatus(e.Status),
+			apart, operationOf[a.Role], strings.ReplaceAll(a.path(), "\r", `\r`), a.errno, a.ID))
+		return
+	}
 }
 
 // unnamed matches the name of a file made with O_TMPFILE.
 var unnamed = regexp.MustCompile(`^#[0-9]+$`)
-
-// search counts calls that look for a library which is missing, and the stats of directories that a
-// loader makes afterwards.
-type search struct {
-	names, dirs         callCounts
-	last                map[uint32]string // by thread: the directory that its last call searched
-	stats, asked, first uint64
-}
-
-var library = regexp.MustCompile(`^([^/]*/)*[^/]*\.so(\.[0-9][^/]*)?/*$`)
-
-// addCall counts a call that failed with ENOENT and reports true if it belongs to the search.
-func (x *search) addCall(u *use, path, before string) bool {
-	op := operationOf[u.Role]
-	if op != "open" && op != "stat" && op != "access" {
-		return false
-	}
-	if slash := strings.LastIndex(path, "/"); library.MatchString(path) {
-		trimmed := strings.TrimRight(path, "/")
-		dir := path[:max(slash, 0)]
-		if slash == 0 {
-			dir = "/"
-		}
-		x.names.add(trimmed[strings.LastIndex(trimmed, "/")+1:], u.ID)
-		if !strings.HasPrefix(path, "/") { // a relative directory is another one for each starting directory
-			x.dirs.add(dir+" from "+u.paths[0].Start, u.ID)
-		} else {
-			x.dirs.add(dir, u.ID)
-		}
-		x.last[u.TID] = dir
-	} else if op == "stat" && path != "" && before == path {
-		x.stats++
-	} else {
-		return false
-	}
-	if x.first == 0 || u.ID < x.first {
-		x.first = u.ID
-	}
-	for _, p := range u.parts {
-		if p.made {
-			x.asked++
-		}
-	}
-	return true
-}
-
-// searchSentence makes the sentence about the search, if it has at least 5 lookups.
-func (s *findingCounts) searchSentence(failed, made uint64, say sayer) {
-	x, n := &s.search, uint64(0)
-	for _, name := range x.names {
-		n += name.n
-	}
-	if s.searched = n >= 5; !s.searched {
-		return
-	}
-	some := func(n uint64, one, more string) string {
-		if n == 1 {
-			return "1 " + one
-		}
-		return fmt.Sprint(n, " ", more)
-	}
-	most := x.names.mostFirst()[0]
-	others := ""
-	if o := len(x.names) - 1; o > 0 {
-		others = " and " + some(uint64(o), "other name", "other names")
-	}
-	what := fmt.Sprintf("%d of %d failures (%s) look like a search for libraries, first at #%d: %d for %s%s in %s", n+x.stats, failed, percent(n+x.stats, failed), x.first,
-		n, most, others, some(uint64(len(x.dirs)), "directory", "directories"))
-	if x.stats > 0 {
-		what += ", " + some(x.stats, "stat", "stats") + " of such directories"
-	}
-	if x.asked > 0 {
-		what += fmt.Sprintf("; %d of %d dentries (%s) were allocated for it", x.asked, made, percent(x.asked, made))
-	}
-	say("library search", most, "%s", what)
-}
 
 // hasSentence reports whether a sentence is about a path, an end of it, or its last component.
 func (s *findingCounts) hasSentence(path string) bool {

@@ -5,6 +5,7 @@ package answers
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/internal/plural"
@@ -17,7 +18,7 @@ import (
 // cause, so once this rule has a finding, the other rules ignore what stands out because of them alone; see
 // Summarizer.beside.
 type libraries struct {
-	names  *tally[example]     // by name of the library looked for
+	names  *tally[sought]      // by name of the library looked for
 	dirs   map[uint64]struct{} // hashes of the directories as given
 	sought map[uint32]string   // by thread whose previous call looked for a library: the directory of that library
 	first  example
@@ -26,8 +27,14 @@ type libraries struct {
 	found  bool   // the rule has made a finding
 }
 
+// sought describes a library that was looked for.
+type sought struct {
+	example
+	opened bool // an open of that name has succeeded since the last call that failed
+}
+
 func newLibraries() libraries {
-	return libraries{names: newTally[example](fewKeys), dirs: make(map[uint64]struct{}), sought: make(map[uint32]string)}
+	return libraries{names: newTally[sought](fewKeys), dirs: make(map[uint64]struct{}), sought: make(map[uint32]string)}
 }
 
 // takes reports whether a call is part of the search, and counts it if so.
@@ -58,7 +65,9 @@ func (l *libraries) takes(c *replay.PathCall) bool {
 }
 
 func (l *libraries) seek(name, dir string, c *replay.PathCall) {
-	l.names.add(name, 1).add(c)
+	x := l.names.add(name, 1)
+	x.add(c)
+	x.opened = false
 	if len(l.dirs) < fewKeys {
 		h := maphash.String(seed, dir)
 		if c.OtherRoot || !strings.HasPrefix(c.Path, "/") {
@@ -70,6 +79,23 @@ func (l *libraries) seek(name, dir string, c *replay.PathCall) {
 		clear(l.sought)
 	}
 	l.sought[c.TID] = dir
+}
+
+// opens records a successful call, in case it opened a library that was looked for before.
+func (s *Summarizer) opens(c *replay.PathCall) {
+	if s.libraries.names.total == 0 || c.Operation != "open" {
+		return
+	}
+	name := baseOf(c.Path)
+	if !isLibrary(name) {
+		return
+	}
+	if e := s.libraries.names.find(hashOf("", name), "", name); e != nil {
+		e.What.opened = true
+	}
+	if f := s.failed[c.PID]; f != nil {
+		f.opened(name)
+	}
 }
 
 // looks reports whether an operation only asks whether a path exists or opens it.
@@ -96,25 +122,34 @@ func (s *Summarizer) librarySearch() []Finding {
 	if l.found = l.names.total >= someFailures; !l.found {
 		return nil
 	}
-	most := l.names.top(1)[0]
-	names := replay.Printable(most.Key)
-	if n := len(l.names.entries) - 1; n > 0 {
-		names += fmt.Sprintf(" and %s", plural.Of(uint64(n), "other name"))
-	}
+	names := l.names.sorted()
+	orMore := ""
 	if l.names.floor > 0 {
-		names += " or more"
+		orMore = " or more"
 	}
 	where := plural.Of(uint64(len(l.dirs)), "directory")
 	if len(l.dirs) == fewKeys {
 		where += " or more"
 	}
 	all := l.names.total + l.stats
-	what := fmt.Sprintf("%s look like a search for libraries, first at #%d: %d for %s in %s", ofAll(all, s.Total.Failed, "failures"), l.first.call, l.names.total, names, where)
+	what := fmt.Sprintf("%s look like a search for libraries, first at #%d: %d for %s%s in %s", ofAll(all, s.Total.Failed, "failures"), l.first.call, l.names.total, someNames(names, "and"), orMore, where)
 	if l.stats > 0 {
 		what += fmt.Sprintf(", %s of such directories", plural.Of(l.stats, "stat"))
 	}
 	if l.asked > 0 {
 		what += fmt.Sprintf("; %s were allocated for it", ofAll(l.asked, s.misses.total, "dentries"))
 	}
-	return []Finding{s.failing(all, most.Key, what, showing(most.Key)...)}
+	if never := slices.DeleteFunc(slices.Clone(names), func(e *entry[sought]) bool { return e.What.opened }); len(never) > 0 && orMore == "" {
+		what += fmt.Sprintf("; no later successful open of %s is recorded", someNames(never, "or"))
+	}
+	return []Finding{s.failing(all, names[0].Key, what, showing(names[0].Key)...)}
+}
+
+// someNames gives the first of some names, and how many others there are.
+func someNames(names []*entry[sought], and string) string {
+	first := replay.Printable(names[0].Key)
+	if n := len(names) - 1; n > 0 {
+		first += fmt.Sprintf(" %s %s", and, plural.Of(uint64(n), "other name"))
+	}
+	return first
 }

@@ -49,7 +49,7 @@ func TestALibrarySearchIsOneFinding(t *testing.T) {
 	}
 	add(99, "stat", "/lib/x86_64", "/lib/x86_64")
 	want := []string{
-		"library search: 60 of 71 failures (85 %) look like a search for libraries, first at #2: 30 for libc.so.6 in 3 directories, 30 stats of such directories; 60 of 71 dentries (85 %) were allocated for it",
+		"library search: 60 of 71 failures (85 %) look like a search for libraries, first at #2: 30 for libc.so.6 in 3 directories, 30 stats of such directories; 60 of 71 dentries (85 %) were allocated for it; no later successful open of libc.so.6 is recorded",
 		"failing path: 10 of 71 failures (14 %) are ENOENT of /etc/ld.so.preload, first at #14; a filesystem was asked for it 10 times",
 	}
 	if got := foundOf(NewSummarizer(tracetest.Header()), calls...); !slices.Equal(got, want) {
@@ -72,11 +72,11 @@ func TestWhatIsNoLibrarySearch(t *testing.T) {
 		want  []string
 	}{
 		"unlinked as well": {slices.Concat(repeated(10, call{"open", "/lib/liba.so"}), repeated(6, call{"open", "/lib/libb.so"}, call{"unlink", "/lib/libb.so"})), []string{
-			"library search: 16 of 22 failures (73 %) look like a search for libraries, first at #2: 16 for liba.so and 1 other name in 1 directory; 16 of 22 dentries (73 %) were allocated for it",
+			"library search: 16 of 22 failures (73 %) look like a search for libraries, first at #2: 16 for liba.so and 1 other name in 1 directory; 16 of 22 dentries (73 %) were allocated for it; no later successful open of liba.so or 1 other name is recorded",
 			"failing path: 12 of 22 failures (55 %) are ENOENT of /lib/libb.so, first at #22; a filesystem was asked for it 12 times"}},
 		"a poll of the directory": {slices.Concat(repeated(5, call{"open", "/plug/liba.so"}), repeated(100, call{"stat", "/plug"})), []string{
 			"failing path: 100 of 105 failures (95 %) are ENOENT of /plug, first at #12; a filesystem was asked for it 100 times",
-			"library search: 6 of 105 failures (6 %) look like a search for libraries, first at #2: 5 for liba.so in 1 directory, 1 stat of such directories; 6 of 105 dentries (6 %) were allocated for it"}},
+			"library search: 6 of 105 failures (6 %) look like a search for libraries, first at #2: 5 for liba.so in 1 directory, 1 stat of such directories; 6 of 105 dentries (6 %) were allocated for it; no later successful open of liba.so is recorded"}},
 		"too few": {repeated(4, call{"stat", "/lib/x.so"}, call{"unlink", "/lib/x.so"}), []string{
 			"failing path: 8 of 8 failures (100 %) are ENOENT of /lib/x.so, first at #2; a filesystem was asked for it 8 times"}},
 	} {
@@ -142,5 +142,63 @@ func TestErrnosOfManyPaths(t *testing.T) {
 	}
 	if got, want := s.End().Errnos, []Count{{"ENOENT", many}}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// The call that made a process give up is the last that failed, even in a search for a library, unless the
+// process then opened that library.
+func TestLastFailedCallOfAProcess(t *testing.T) {
+	id := uint64(0)
+	call := func(op, path string, errno string) *replay.PathCall {
+		id += 2
+		return &replay.PathCall{ID: id, End: id + 1, PID: 7, TID: 7, Program: "python3", Operation: op, Path: path, Errno: schema.ErrnoNumber(errno)}
+	}
+	many := func(n int) (calls []*replay.PathCall) {
+		for i := range n {
+			calls = append(calls, call("open", fmt.Sprintf("/lib/l%d.so", i), "ENOENT"))
+		}
+		return calls
+	}
+	for name, test := range map[string]struct {
+		calls func() []*replay.PathCall
+		want  string
+	}{
+		"a library that is nowhere": {func() []*replay.PathCall {
+			return []*replay.PathCall{call("stat", "/site.py", "ENOENT"), call("open", "/lib/libsqlite3.so.0", "ENOENT"), call("open", "/usr/lib/libsqlite3.so.0", "ENOENT")}
+		}, "its last failed call: open of /usr/lib/libsqlite3.so.0, ENOENT, #6"},
+		"one that is found": {func() []*replay.PathCall {
+			return []*replay.PathCall{call("stat", "/site.py", "ENOENT"), call("open", "/lib/libz.so.1", "ENOENT"), call("open", "/usr/lib/libz.so.1", "")}
+		}, "its last failed call, apart from searches for libraries that it opened: stat of /site.py, ENOENT, #2"},
+		"only one that is found": {func() []*replay.PathCall {
+			return []*replay.PathCall{call("open", "/lib/libz.so.1", "ENOENT"), call("open", "/usr/lib/libz.so.1", "")}
+		}, ""},
+		"another name than the one that is found": {func() []*replay.PathCall {
+			return []*replay.PathCall{call("open", "/lib/libz.so.1", "ENOENT"), call("open", "/lib/libz.so.2", "ENOENT"), call("open", "/usr/lib/libz.so.2", "")}
+		}, "its last failed call, apart from searches for libraries that it opened: open of /lib/libz.so.1, ENOENT, #2"},
+		"more than are remembered": {func() []*replay.PathCall { return many(maxSought + 1) },
+			fmt.Sprintf("its last failed call: open of /lib/l%d.so, ENOENT, #%d", maxSought, 2*maxSought+2)},
+		"found are all that are remembered": {func() []*replay.PathCall {
+			calls := many(maxSought + 1)
+			for i := 1; i <= maxSought; i++ {
+				calls = append(calls, call("open", fmt.Sprintf("/lib64/l%d.so", i), ""))
+			}
+			return calls
+		}, ""},
+	} {
+		id = 0
+		s := NewSummarizer(tracetest.Header())
+		for _, c := range test.calls() {
+			s.call(c)
+		}
+		s.ended(&replay.Task{PID: 7, Exited: 1000, Status: 0x100})
+		var got string
+		for _, f := range s.End().Findings {
+			if f.Rule == "failed process" {
+				_, got, _ = strings.Cut(f.What, "exit code 1; ")
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
 	}
 }

@@ -101,11 +101,11 @@ type Summarizer struct {
 	leads     *tally[destinations] // by root directory and path as given
 	root      uint64               // the last root directory in rootKey that is not the recorder's; rooted is its prefix there
 	rooted    string
-	restart   example         // the first walk that started over
-	inner     replay.PathCall // the last failed call that was nested in another
-	execs     []interpreter   // the first execs that failed because another file was missing
-	failed    map[uint32]last // by process: its last failed call
-	endings   []failedEnd     // processes that ended badly
+	restart   example              // the first walk that started over
+	inner     replay.PathCall      // the last failed call that was nested in another
+	execs     []interpreter        // the first execs that failed because another file was missing
+	failed    map[uint32]*failures // by process
+	endings   []failedEnd          // processes that ended badly
 }
 
 // example keeps the first of many calls.
@@ -166,7 +166,7 @@ func NewSummarizer(h *schema.Header) *Summarizer {
 		model: replay.NewModel(h), programs: make(map[string]*Row),
 		failures: newTally[example](maxKeys), names: newTally[spread](fewKeys), again: newTally[example](maxKeys), misses: newTally[example](maxKeys),
 		left: newTally[[8]uint64](maxKeys), leads: newTally[destinations](fewKeys), errnos: make(map[int]uint64),
-		picks: make(map[uint32][]string), failed: make(map[uint32]last),
+		picks: make(map[uint32][]string), failed: make(map[uint32]*failures),
 		libraries: newLibraries(),
 	}
 	s.Kernel, s.Imported, s.Log = h.GetKernel().GetRelease(), h.Imported(), h.Logged()
@@ -236,11 +236,12 @@ func (s *Summarizer) call(c *replay.PathCall) {
 		s.leads.addTo(s.rootKey(c), c.Path, 1).add(c)
 	}
 	search := s.libraries.takes(c)
-	if c.Failed() {
+	switch {
+	case c.Failed():
 		s.failures.addTo(s.errnoKey(c.Errno), c.Path, 1).of(c, search)
-		if !search {
-			s.fails(c)
-		}
+		s.fails(c, search)
+	case c.End != 0:
+		s.opens(c)
 	}
 	for i := range c.Components {
 		p := &c.Components[i]
