@@ -70,7 +70,6 @@ func TestTemporaryNames(t *testing.T) {
 func TestNumberOfAnInode(t *testing.T) {
 	n := newNamer(maphash.MakeSeed(), here().Header())
 	of := func(text string, columns schema.Columns) name {
-		clear(n.met[:])
 		return n.of(text, &schema.Event{PID: 5, TID: 5, Columns: columns})
 	}
 	dentry := schema.Columns(0).With(schema.ColumnDentry)

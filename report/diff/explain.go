@@ -135,10 +135,8 @@ func (c *comparison) differ(p *match, h *hunk, a, b *call) {
 		return
 	}
 	for _, e := range h.edits {
-		for side, l := range e {
-			if l != nil && !e.both() && changes.Has(l.role) {
-				c.touchName(side, l.name.coarse, p.of[side].first)
-			}
+		if e.side != both && changes.Has(e.role) {
+			c.touchName(e.side, e.name.coarse, p.of[e.side].first)
 		}
 	}
 	at.Call = title(a, b)

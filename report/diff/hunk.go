@@ -3,7 +3,6 @@
 package diff
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -14,17 +13,22 @@ import (
 
 // hunk is the difference between two calls.
 type hunk struct {
-	edits   []edit // all lines in order; where they agree, those of both sides
+	edits   []edit // all lines in order
 	changed int    // number of lines that only one side has
 	full    bool   // lines were left out that the other side may lack as its watch set was full
 	claims  []Line
-	places  [][2]int16 // pairs of places, of A and of B, taken to be the same dentry
+	inB     map[int16]int16 // places of A, and of B, taken to be the same dentry
+	inA     map[int16]int16
 }
 
-// edit is a line of both sides, or of one side; the other element is nil then.
-type edit [2]*line
+// edit is a line of one side, or a line of A and the line of B that is the same.
+type edit struct {
+	side int // both, 0 for A, 1 for B
+	*line
+	other *line // the line of B
+}
 
-func (e edit) both() bool { return e[0] != nil && e[1] != nil }
+const both = -1
 
 // compare compares the lines and claims of two calls.
 //
@@ -37,6 +41,7 @@ func (e edit) both() bool { return e[0] != nil && e[1] != nil }
 // why is the reason for which the calls still count as the same; it is empty if they differ, or if nothing varies.
 func (c *comparison) compare(a, b *call) (h hunk, why string) {
 	la, lb, under := c.projected(a, b)
+	h.inB, h.inA = make(map[int16]int16), make(map[int16]int16)
 	h.align(&c.aligner, la, lb)
 	h.unwatched(a, b)
 	lines := h.changed > 0 || under != nil && under.onBoth
@@ -63,20 +68,22 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 		l := [2][]*line{la, lb}[side][i]
 		return l.name.coarse ^ uint64(l.role)
 	}
-	alone := func(e ...edit) { h.edits, h.changed = append(h.edits, e...), h.changed+len(e) }
+	alone := func(side int, lines ...*line) {
+		for _, l := range lines {
+			h.edits = append(h.edits, edit{side: side, line: l})
+		}
+		h.changed += len(lines)
+	}
 	a, b := 0, 0
 	for _, p := range al.align(len(la), len(lb), worth, key) {
-		for ; a < p.a; a++ {
-			alone(edit{0: la[a]})
-		}
-		for ; b < p.b; b++ {
-			alone(edit{1: lb[b]})
-		}
-		for ; a < p.a+p.n; a, b = a+1, b+1 {
+		alone(0, la[a:p.a]...)
+		alone(1, lb[b:p.b]...)
+		for a, b = p.a, p.b; a < p.a+p.n; a, b = a+1, b+1 {
 			if x, y := la[a], lb[b]; h.agree(x.in, y.in) && h.agree(x.out, y.out) {
-				h.edits = append(h.edits, edit{x, y})
+				h.edits = append(h.edits, edit{both, x, y})
 			} else {
-				alone(edit{0: x}, edit{1: y})
+				alone(0, x)
+				alone(1, y)
 			}
 		}
 	}
@@ -85,9 +92,9 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 // unwatched leaves out the lines that only one call has and that may be missing in the other one because a
 // dentry was not watched: the ends of dentries, and where others than the recorded tasks made the calls, any.
 func (h *hunk) unwatched(a, b *call) {
-	lacks, others := [2]bool{a.unwatched, b.unwatched}, a.watched() && b.watched()
+	lackedBy, others := [2]bool{b.unwatched, a.unwatched}, a.watched() && b.watched()
 	h.edits = slices.DeleteFunc(h.edits, func(e edit) bool {
-		out := !e.both() && (others || ends.Has(cmp.Or(e[0], e[1]).role)) && (e[0] == nil && lacks[0] || e[1] == nil && lacks[1])
+		out := e.side != both && lackedBy[e.side] && (others || ends.Has(e.role))
 		if out {
 			h.changed, h.full = h.changed-1, true
 		}
@@ -97,16 +104,10 @@ func (h *hunk) unwatched(a, b *call) {
 
 // agree reports whether two places can be the same dentry, and if so records that they are.
 func (h *hunk) agree(a, b int16) bool {
-	if a == 0 || b == 0 {
-		return a == b
+	if a != 0 && b != 0 && h.inB[a] == 0 && h.inA[b] == 0 {
+		h.inB[a], h.inA[b] = b, a
 	}
-	for _, p := range h.places {
-		if p[0] == a || p[1] == b {
-			return p[0] == a && p[1] == b
-		}
-	}
-	h.places = append(h.places, [2]int16{a, b})
-	return true
+	return h.inB[a] == b && h.inA[b] == a
 }
 
 // lines returns the text of a hunk: the lines of one side only, each group with the line before it. A
@@ -115,33 +116,26 @@ func (h *hunk) lines() (out []Line) {
 	h.guess()
 	next := int16(0) // number of the last dentry of A
 	for _, e := range h.edits {
-		if e[0] != nil {
-			next = max(next, e[0].in, e[0].out)
+		if e.side != 1 {
+			next = max(next, e.in, e.out)
 		}
 	}
 	inA := func(place int16) int16 {
-		for _, p := range h.places {
-			if p[1] == place {
-				return p[0]
-			}
-		}
-		if place != 0 {
+		if place != 0 && h.inA[place] == 0 {
 			next++
-			h.agree(next, place)
-			place = next
+			h.inA[place] = next
 		}
-		return place
+		return h.inA[place]
 	}
 	for i, e := range h.edits {
-		switch {
-		case e[0] == nil:
-			l := *e[1]
+		l := *e.line
+		if e.side == 1 {
 			l.in, l.out = inA(l.in), inA(l.out)
-			out = append(out, l.span().line(1, l.text()))
-		case e[1] == nil:
-			out = append(out, e[0].span().line(0, e[0].text()))
-		case i+1 < len(h.edits) && !h.edits[i+1].both():
-			out = append(out, Line{Op: " ", Text: e[0].text(), Spans: Spans{e[0].span(), e[1].span()}})
+		}
+		if e.side != both {
+			out = append(out, l.span().line(e.side, l.text()))
+		} else if i+1 < len(h.edits) && h.edits[i+1].side != both {
+			out = append(out, Line{Op: " ", Text: l.text(), Spans: Spans{l.span(), e.other.span()}})
 		}
 	}
 	return append(out, h.claims...)
@@ -150,9 +144,12 @@ func (h *hunk) lines() (out []Line) {
 // guess matches the dentries of lines that differ if the lines are about the same name, so that no two
 // lines differ only in the number of a dentry.
 func (h *hunk) guess() {
-	for i, e := range h.edits {
-		for j := i + 1; e[1] == nil && j < len(h.edits) && !h.edits[j].both(); j++ {
-			if x, y := e[0], h.edits[j][1]; y != nil && asks.Has(x.role) == asks.Has(y.role) && x.name.coarse == y.name.coarse {
+	for i, x := range h.edits {
+		for _, y := range h.edits[i+1:] {
+			if x.side != 0 || y.side == both {
+				break
+			}
+			if y.side == 1 && asks.Has(x.role) == asks.Has(y.role) && x.name.coarse == y.name.coarse {
 				h.agree(x.in, y.in)
 				h.agree(x.out, y.out)
 			}
@@ -165,18 +162,16 @@ func (h *hunk) guess() {
 func (h *hunk) shape(k schema.Role, last uint64) uint64 {
 	s := uint64(k) + 1
 	for _, e := range h.edits {
-		for side, l := range e {
-			if l == nil || e.both() {
-				continue
-			}
-			s = mix(mix(s, uint64(side)<<1), l.shape())
-			if l.name.coarse == last {
-				s++
-			}
-			s = mix(mix(s, uint64(l.errno)), l.value)
-			if ends.Has(l.role) {
-				s = mix(s, l.name.coarse)
-			}
+		if e.side == both {
+			continue
+		}
+		s = mix(mix(s, uint64(e.side)<<1), e.shape())
+		if e.name.coarse == last {
+			s++
+		}
+		s = mix(mix(s, uint64(e.errno)), e.value)
+		if ends.Has(e.role) {
+			s = mix(s, e.name.coarse)
 		}
 	}
 	for _, l := range h.claims {
@@ -277,10 +272,10 @@ func (c *comparison) isConsequence(p *match, h *hunk, last uint64) bool {
 		return before(last) || before(last^used)
 	}
 	return !slices.ContainsFunc(h.edits, func(e edit) bool {
-		name := cmp.Or(e[0], e[1]).name.coarse
-		if paths.Has(cmp.Or(e[0], e[1]).role) {
+		name := e.name.coarse
+		if paths.Has(e.role) {
 			name = last
 		}
-		return !e.both() && !before(name)
+		return e.side != both && !before(name)
 	})
 }

@@ -33,64 +33,55 @@ func (p *probes) has(r schema.Role, ph schema.Phase) bool {
 func (p probes) in(q probes) probes          { return probes{p.enters & q.enters, p.exits & q.exits} }
 func (p probes) inOne(q probes) replay.Roles { return (p.enters ^ q.enters) | (p.exits ^ q.exits) }
 
-// fact is one thing that a header says about its kernel, as text.
-type fact struct {
-	kind         Kind
-	role         schema.Role // of Symbols
-	about, value string      // value of Symbols is empty if the recorder did not know the role
-}
-
-// factsOf returns what a header says about its kernel, without addresses. Every header gives the same facts
-// in the same order.
-func factsOf(h *schema.Header) (list []fact) {
-	for _, info := range schema.Catalogue() {
-		list = append(list, fact{Symbols, info.Role, info.Name, symbolsOf(h, info)})
-	}
+// layoutOf returns what a header says about the kernel's structures, without addresses. Every header has the same rows.
+func layoutOf(h *schema.Header) [][2]string {
 	l, hash := h.GetLayout(), "not known"
 	if n := l.GetNameHash(); n != schema.NameHash_NAME_HASH_UNSPECIFIED {
 		hash = n.Label()
 	}
-	for _, row := range []struct {
-		about string
-		value any
-	}{
-		{"machine", h.GetKernel().GetMachine()},
-		{"sizeof(struct dentry)", l.GetDentrySize()},
-		{"offset of d_hash", l.GetDHash()},
-		{"offset of d_parent", l.GetDParent()},
-		{"offset of d_name", l.GetDName()},
-		{"offset of d_inode", l.GetDInode()},
+	number := func(n uint32) string { return fmt.Sprint(n) }
+	return [][2]string{
+		{"sizeof(struct dentry)", number(l.GetDentrySize())},
+		{"offset of d_hash", number(l.GetDHash())},
+		{"offset of d_parent", number(l.GetDParent())},
+		{"offset of d_name", number(l.GetDName())},
+		{"offset of d_inode", number(l.GetDInode())},
 		{"field of the inline name", l.GetInlineNameField()},
-		{"offset of the inline name", l.GetInlineName()},
-		{"size of the inline name", l.GetInlineNameSize()},
-		{"offset of name in struct external_name", l.GetExternalName()},
-		{"offset of name in struct filename", l.GetFilenameName()},
-		{"offset of iname in struct filename", l.GetFilenameIname()},
-		{"d_hash_shift", l.GetDHashShift()},
-		{"page size", l.GetPageSize()},
+		{"offset of the inline name", number(l.GetInlineName())},
+		{"size of the inline name", number(l.GetInlineNameSize())},
+		{"offset of name in struct external_name", number(l.GetExternalName())},
+		{"offset of name in struct filename", number(l.GetFilenameName())},
+		{"offset of iname in struct filename", number(l.GetFilenameIname())},
+		{"d_hash_shift", number(l.GetDHashShift())},
+		{"page size", number(l.GetPageSize())},
 		{"hash of names", hash},
-	} {
-		list = append(list, fact{Layout, 0, row.about, fmt.Sprint(row.value)})
 	}
-	return list
 }
 
 // kernelChanges compares what the two headers say about the kernels. A role that could not be recorded on
 // one of the kernels is reported here, once.
 func kernelChanges(a, b *schema.Header) (changes []*Difference) {
-	left := probesOf(a).inOne(probesOf(b))
-	fb := factsOf(b)
-	for i, fa := range factsOf(a) {
-		va, vb := replay.Printable(fa.value), replay.Printable(fb[i].value)
-		switch {
-		case va == vb, fa.kind == Symbols && (va == "" || vb == ""):
-			continue
-		case fa.about == "machine":
-			vb += " (flags of opens are given in the numbers of include/uapi/asm-generic/fcntl.h)"
-		case left.Has(fa.role):
-			vb += " (left out of the comparison where only one run recorded it)"
+	compare := func(kind Kind, about, va, vb, remark string) {
+		if va, vb = replay.Printable(va), replay.Printable(vb); va != vb {
+			changes = append(changes, &Difference{Kind: kind, Pair: Pair{Program: "kernel"}, Lines: changed(about+": "+va, about+": "+vb+remark)})
 		}
-		changes = append(changes, &Difference{Kind: fa.kind, Pair: Pair{Program: "kernel"}, Lines: changed(fa.about+": "+va, fa.about+": "+vb)})
+	}
+	left := probesOf(a).inOne(probesOf(b))
+	for _, info := range schema.Catalogue() {
+		sa, sb, remark := symbolsOf(a, info), symbolsOf(b, info), ""
+		if sa == "" || sb == "" {
+			continue
+		}
+		if left.Has(info.Role) {
+			remark = " (left out of the comparison where only one run recorded it)"
+		}
+		compare(Symbols, info.Name, sa, sb, remark)
+	}
+	compare(Layout, "machine", a.GetKernel().GetMachine(), b.GetKernel().GetMachine(),
+		" (flags of opens are given in the numbers of include/uapi/asm-generic/fcntl.h)")
+	rows := layoutOf(b)
+	for i, row := range layoutOf(a) {
+		compare(Layout, row[0], row[1], rows[i][1], "")
 	}
 	return changes
 }
@@ -133,21 +124,18 @@ func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 // difference but only hide one.
 func unlike(a, b *schema.Header) (notes []string) {
 	var without, halved []string
-	fb := factsOf(b)
-	for i, fa := range factsOf(a) {
-		if fa.kind != Symbols {
-			continue
+	for _, info := range schema.Catalogue() {
+		sa, sb := symbolsOf(a, info), symbolsOf(b, info)
+		if sa == "" && sb != "" && sb != notRecorded {
+			without = append(without, info.Name)
 		}
-		if v := fb[i].value; fa.value == "" && v != "" && v != notRecorded {
-			without = append(without, fa.about)
+		is := func(whole bool) func(*schema.Probe) bool {
+			return func(p *schema.Probe) bool {
+				return p.Role == info.Role && p.Attached && (p.Phase == schema.Whole) == whole
+			}
 		}
-		attached := func(h *schema.Header, whole bool) bool {
-			return slices.ContainsFunc(h.GetProbe(), func(p *schema.Probe) bool {
-				return p.Role == fa.role && p.Attached && (p.Phase == schema.Whole) == whole
-			})
-		}
-		if attached(a, false) && attached(b, true) {
-			halved = append(halved, replay.Printable(fa.value))
+		if slices.ContainsFunc(a.GetProbe(), is(false)) && slices.ContainsFunc(b.GetProbe(), is(true)) {
+			halved = append(halved, replay.Printable(sa))
 		}
 	}
 	if without != nil {

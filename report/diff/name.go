@@ -29,11 +29,7 @@ type namer struct {
 	seed  maphash.Seed // the same for both runs
 	boot  int64        // time at which the kernel booted, nanoseconds since 1970
 	temps map[string]string
-	plain bool         // names are redacted: they all look made up, and none is treated as temporary
-	met   [64]struct { // cache of names as a task uses them, indexed by the hash of the name in the dcache
-		name
-		pid, tid uint32
-	}
+	plain bool // names are redacted: they all look made up, and none is treated as temporary
 }
 
 func newNamer(seed maphash.Seed, h *schema.Header) namer {
@@ -42,37 +38,13 @@ func newNamer(seed maphash.Seed, h *schema.Header) namer {
 
 // of returns the name as used by the task of the event.
 func (n *namer) of(text string, e *schema.Event) name {
-	m := &n.met[e.Hash%uint32(len(n.met))]
-	if text == m.text && m.exact != 0 && m.pid == e.PID && m.tid == e.TID {
-		return m.name
-	}
 	folded, temporary := n.fold(text, e)
 	h := maphash.String(n.seed, text)
 	made := name{text, h, h, temporary}
 	if folded != text {
 		made.coarse = maphash.String(n.seed, folded)
 	}
-	if steady(text) {
-		m.name, m.pid, m.tid = made, e.PID, e.TID
-	}
 	return made
-}
-
-// steady reports whether a name is hashed the same at any other event of its task. It is not if it contains
-// a number long enough to be a time, or may be named after an inode number.
-func steady(text string) bool {
-	if text != "" && text[0] == '#' {
-		return false
-	}
-	digits := 0
-	for i := range len(text) {
-		if digits++; text[i]-'0' > 9 {
-			digits = 0
-		} else if digits == 10 {
-			return false
-		}
-	}
-	return true
 }
 
 // fold replaces what varies between runs in a name by NULs.
@@ -160,7 +132,6 @@ func (n *namer) made(path string) {
 	}
 	if folded := withoutRandom(base); folded != base {
 		n.temps[base] = folded
-		clear(n.met[:])
 	}
 }
 
