@@ -42,7 +42,8 @@ func TestReadAgainIsTheSame(t *testing.T) {
 					if c == nil {
 						t.Fatalf("%s: #%d-#%d of %s is not there", name, b.first, b.span().Last, comm)
 					}
-					got := c.digest(d.names.seed)
+					c.sum(d.names.seed)
+					got := c.digest
 					if got.sameThread = b.sameThread; got != *b {
 						t.Errorf("%s: %s: %+v, want %+v", name, title(c, c), got, b)
 					}

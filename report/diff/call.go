@@ -5,7 +5,6 @@ package diff
 import (
 	"cmp"
 	"hash/maphash"
-	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -18,19 +17,16 @@ import (
 // call is one thing that a program did, with everything that happened in the kernel because of it: an
 // operation on paths, lookups outside operations, or a write to drop_caches.
 type call struct {
-	kind     schema.Role // role of the event that decides what the call is; 0: lookups without further effect
+	digest   // its hashes are set by sum
 	comm     string
 	pid, tid uint32
+	to       uint64 // time of its last event
 	lines    []line
 	more     uint64 // number of lines beyond maxLines
 	claims   []report.Ruling
 	// At its end there may be dentries that could not be watched; set only where it is compared line by line.
 	unwatched bool
 	evicted   []uint64 // hashes of the names of the dentries that drop_caches ended
-	lossy     bool     // events of it may have been lost
-
-	first, last uint64 // event ids
-	from, to    uint64 // their times
 
 	// Used only while the call is built.
 	path    uint64   // address of its path,
@@ -47,7 +43,7 @@ func (c *call) isOpen() bool { return c != nil && c.encloses }
 
 // start resets c to a call that begins at an event.
 func (c *call) start(kind schema.Role, e *schema.Event) {
-	*c = call{kind: kind, comm: e.Comm, pid: e.PID, tid: e.TID, first: e.ID, from: e.Time, last: e.ID, to: e.Time,
+	*c = call{digest: digest{kind: kind, first: e.ID, from: e.Time}, comm: e.Comm, pid: e.PID, tid: e.TID, to: e.Time,
 		lines: c.lines[:0], claims: c.claims[:0], places: c.places[:0], entered: c.entered[:0], evicted: c.evicted[:0]}
 }
 
@@ -68,14 +64,6 @@ func (c *call) pathless() bool {
 	own := c.own()
 	return own != nil && c.kind.LacksPath(int(own.errno))
 }
-
-// watched reports whether nothing in the call shows that a recorded task made it. Of others only what they do
-// to watched dentries is recorded.
-func (c *call) watched() bool {
-	return !slices.ContainsFunc(c.lines, func(l line) bool { return (asks | paths | encloses | standalone | evicts).Has(l.role) })
-}
-
-func (c *call) span() Span { return Span{c.first, c.last} }
 
 // place returns the number of the dentry at addr, or 0 if addr is 0.
 func (c *call) place(addr uint64) int16 {
@@ -170,8 +158,8 @@ func mix(h, v uint64) uint64 {
 	return hi ^ lo ^ h<<1
 }
 
-// digest returns the digest of a finished call.
-func (c *call) digest(seed maphash.Seed) digest {
+// sum sets the hashes of a finished call.
+func (c *call) sum(seed maphash.Seed) {
 	judged := uint64(0)
 	for _, r := range c.claims {
 		h := uint64(r.Kind)<<8 | uint64(r.Verdict) // a proven claim has no reason
@@ -199,8 +187,8 @@ func (c *call) digest(seed maphash.Seed) digest {
 		label = mix(label, l.name.coarse)
 	}
 	label = mix(label, c.openFlags())
-	return digest{exact: exact, coarse: uint32(coarse >> 32), label: uint32(label >> 32), judged: uint32(judged >> 32), first: c.first, from: c.from,
-		more: uint32(min(c.last-c.first, math.MaxUint32)), kind: c.kind, lossy: c.lossy, watched: c.watched()}
+	c.exact, c.coarse, c.label, c.judged = exact, uint32(coarse>>32), uint32(label>>32), uint32(judged>>32)
+	c.watched = !slices.ContainsFunc(c.lines, func(l line) bool { return (asks | paths | encloses | standalone | evicts).Has(l.role) })
 }
 
 // named yields the lines that name what the call is about: those with its paths (of an exec only the

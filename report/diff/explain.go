@@ -155,6 +155,7 @@ func (c *comparison) add(key any, d *Difference) {
 		return
 	}
 	d.bound()
+	d.others = make(map[string]bool)
 	c.groups[key], c.differences = d, append(c.differences, d)
 }
 

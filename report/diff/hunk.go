@@ -92,7 +92,7 @@ func (h *hunk) align(al *aligner, la, lb []*line) {
 // unwatched leaves out the lines that only one call has and that may be missing in the other one because a
 // dentry was not watched: the ends of dentries, and where others than the recorded tasks made the calls, any.
 func (h *hunk) unwatched(a, b *call) {
-	lackedBy, others := [2]bool{b.unwatched, a.unwatched}, a.watched() && b.watched()
+	lackedBy, others := [2]bool{b.unwatched, a.unwatched}, a.watched && b.watched
 	h.edits = slices.DeleteFunc(h.edits, func(e edit) bool {
 		out := e.side != both && lackedBy[e.side] && (others || ends.Has(e.role))
 		if out {

@@ -40,7 +40,7 @@ func TestLeaves(t *testing.T) {
 // A name near the buffer of the path, but not in it, is not part of the path, however close it is.
 func TestNameBehindThePath(t *testing.T) {
 	const buffer = 0xffff888300000020
-	u := call{kind: schema.RoleOpen, path: buffer, length: 6, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}
+	u := call{digest: digest{kind: schema.RoleOpen}, path: buffer, length: 6, lines: []line{{role: schema.RoleOpen, name: name{text: "d/link"}}}}
 	for off, want := range map[uint64]flags{0: inPath, 2: inPath, 6: elsewhere, 192: elsewhere} {
 		if got, _ := u.nameAt(&schema.Event{Role: schema.RoleLookupRCU, NameAddr: buffer + off}); got != want {
 			t.Errorf("%d bytes behind: %d, want %d", off, got, want)

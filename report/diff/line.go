@@ -4,7 +4,7 @@ package diff
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -146,7 +146,7 @@ const (
 // add adds an event to a call, as a new line or as the return of an earlier one.
 func (r *run) add(c *call, s *replay.Step, m mark) {
 	e := s.Event
-	c.last, c.to = e.ID, e.Time
+	c.further, c.to = uint32(min(e.ID-c.first, math.MaxUint32)), e.Time
 	if evicts.Has(c.kind) && ends.Has(e.Role) {
 		if len(c.evicted) < maxLines {
 			c.evicted = append(c.evicted, r.names.of(e.Name, e).coarse)
@@ -164,9 +164,8 @@ func (r *run) add(c *call, s *replay.Step, m mark) {
 			c.more++
 			return
 		}
-		l = c.line()
-		l.role, l.depth, l.enter, l.exit = e.Role, uint8(min(len(c.entered), 255)), e.ID, e.ID
-		switch {
+		c.lines = append(c.lines, line{role: e.Role, depth: uint8(min(len(c.entered), 255)), enter: e.ID, exit: e.ID})
+		switch l = &c.lines[len(c.lines)-1]; {
 		case s.Stray:
 			l.flags = noEntry
 		case s.Call != nil && e.Phase == schema.Enter && r.both.has(e.Role, schema.Exit):
@@ -180,15 +179,6 @@ func (r *run) add(c *call, s *replay.Step, m mark) {
 		r.key(c, l, e)
 	}
 	l.refuted, l.older = l.refuted|m.refuted, l.older || m.older
-}
-
-// line appends an empty line and returns it. The line is large, so it is not copied.
-func (c *call) line() *line {
-	n := len(c.lines)
-	c.lines = slices.Grow(c.lines, 1)[:n+1]
-	l := &c.lines[n]
-	*l = line{}
-	return l
 }
 
 // complete ends a call. Names in it that turned out to be temporary only later are hashed again.

@@ -55,6 +55,11 @@ func (n *namer) fold(text string, e *schema.Event) (folded string, temporary boo
 	return n.withoutNumbers(text, e), temporary
 }
 
+var (
+	left   = regexp.MustCompile("\x00+")  // what fold has put in place of what varies
+	random = regexp.MustCompile(`\w{6,}`) // what mkstemp(3) may have made up: it makes up six letters and digits or more
+)
+
 // varies returns pairs of strings, both regular expressions: each name in a call that holds something of
 // the run, in printable form, and a pattern that the same name in another run matches.
 func (n *namer) varies(c *call) (out []string) {
@@ -65,14 +70,11 @@ func (n *namer) varies(c *call) (out []string) {
 		if folded == text || slices.Contains(out, regexp.QuoteMeta(replay.Printable(text))) {
 			continue
 		}
-		pattern := ""
-		for i, part := range strings.Split(folded, "\x00") {
-			if i > 0 && !strings.HasSuffix(pattern, `\w+`) {
-				pattern += `\w+`
-			}
-			pattern += regexp.QuoteMeta(replay.Printable(part))
+		parts := left.Split(folded, -1)
+		for i, part := range parts {
+			parts[i] = regexp.QuoteMeta(replay.Printable(part))
 		}
-		out = append(out, regexp.QuoteMeta(replay.Printable(text)), pattern)
+		out = append(out, regexp.QuoteMeta(replay.Printable(text)), strings.Join(parts, `\w+`))
 	}
 	return out
 }
@@ -117,10 +119,9 @@ func belowProc(before, after string) bool {
 	return before == "/proc/" && (after == "" || after[0] == '/')
 }
 
-// Bounds on temporary names.
 const (
-	minRandom = 6       // letters and digits that mkstemp(3) makes up
-	maxTemps  = 1 << 16 // names remembered
+	maxTemps  = 1 << 16 // temporary names remembered
+	minDiffer = 5       // letters in which two of them differ: one of six may be equal by chance
 )
 
 // made takes a path that the program creates. If its last component may be made up for the run, it is
@@ -148,54 +149,45 @@ func (n *namer) withoutTemps(path string) (string, bool) {
 	return strings.Join(parts, "/"), some
 }
 
-// withoutRandom replaces by NULs each run of letters and digits that may be random: at least minRandom
-// long, and of more than one kind.
+// withoutRandom replaces by NULs each run of letters and digits that may be random: long enough, and of more than one
+// kind.
 func withoutRandom(s string) string {
-	out := []byte(s)
-	for from := 0; from < len(s); {
-		to, kinds := from, 0
-		for ; to < len(s) && kindOf(s[to]) != 0; to++ {
-			kinds |= kindOf(s[to])
+	return random.ReplaceAllStringFunc(s, func(run string) string {
+		if !mixed(run) {
+			return run
 		}
-		if to-from >= minRandom && kinds&(kinds-1) != 0 {
-			clear(out[from:to])
-		}
-		from = to + 1
-	}
-	return string(out)
+		return strings.Repeat("\x00", len(run))
+	})
 }
 
-// kindOf returns 1 for a lower-case letter or _, 2 for a capital, 4 for a digit, and 0 for anything else.
-func kindOf(c byte) int {
-	switch {
-	case c >= 'a' && c <= 'z', c == '_':
-		return 1
-	case c >= 'A' && c <= 'Z':
-		return 2
-	case c >= '0' && c <= '9':
-		return 4
+// mixed reports whether a string has only lower-case letters and _, capitals and digits, and more than one kind of them.
+func mixed(s string) bool {
+	kinds := 0
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c == '_':
+			kinds |= 1
+		case c >= 'A' && c <= 'Z':
+			kinds |= 2
+		case c >= '0' && c <= '9':
+			kinds |= 4
+		default:
+			return false
+		}
 	}
-	return 0
+	return kinds&(kinds-1) != 0
 }
 
 // madeUp reports whether two names of equal length differ as names from mkstemp(3) do: in one stretch, at
 // nearly every position of it, and in characters of more than one kind.
 func madeUp(a, b string) bool {
-	if len(a) != len(b) {
-		return false
+	var at []int      // where they differ,
+	var differ []byte // and in what
+	for i := 0; i < len(a) && len(a) == len(b); i++ {
+		if a[i] != b[i] {
+			at, differ = append(at, i), append(differ, a[i], b[i])
+		}
 	}
-	first, last, differ, kinds := -1, 0, 0, 0
-	for i := range len(a) {
-		if a[i] == b[i] {
-			continue
-		}
-		if kindOf(a[i]) == 0 || kindOf(b[i]) == 0 {
-			return false
-		}
-		if first < 0 {
-			first = i
-		}
-		last, differ, kinds = i, differ+1, kinds|kindOf(a[i])|kindOf(b[i])
-	}
-	return differ >= minRandom-1 && differ+2 >= last-first+1 && kinds&(kinds-1) != 0
+	n := len(at)
+	return n >= minDiffer && n+2 >= at[n-1]-at[0]+1 && mixed(string(differ))
 }

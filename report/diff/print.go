@@ -198,9 +198,8 @@ func (r *Result) WriteJUnit(w io.Writer) error {
 }
 
 // tests returns one test for each program (or "kernel") and kind of difference, whether it differs or not.
-// If nothing can be concluded from finding no difference, no test passes.
+// A difference in several programs is one of each. If nothing can be concluded from finding no difference, no test passes.
 func (r *Result) tests() (tests []suite.Test) {
-	open, accepted := byTest(r.Differences), byTest(r.Accepted)
 	doubts := slices.Clone(r.Doubts)
 	if r.Omitted > 0 {
 		doubts = append(doubts, plural.Of(r.Omitted, "difference")+" not shown")
@@ -210,15 +209,17 @@ func (r *Result) tests() (tests []suite.Test) {
 			if ofKernel := k == Symbols || k == Layout; ofKernel != (i == 0) || r.asked != nil && !slices.Contains(r.asked, k) {
 				continue
 			}
-			name := [2]string{class, string(k)}
-			t := suite.Test{Class: class, Name: string(k), Details: hunks(open[name])}
+			isOther := func(d *Difference) bool { return d.Kind != k || d.Program != class && !d.others[class] }
+			open := slices.DeleteFunc(slices.Clone(r.Differences), isOther)
+			accepted := slices.DeleteFunc(slices.Clone(r.Accepted), isOther)
+			t := suite.Test{Class: class, Name: string(k), Details: hunks(open)}
 			switch {
-			case len(open[name]) > 0:
-				t.Outcome, t.Why = suite.Failed, plural.Of(uint64(len(open[name])), "difference")
+			case len(open) > 0:
+				t.Outcome, t.Why = suite.Failed, plural.Of(uint64(len(open)), "difference")
 			case len(doubts) > 0:
 				t.Outcome, t.Why = suite.Undecided, strings.Join(doubts, "; ")
-			case len(accepted[name]) > 0:
-				t.Outcome, t.Why = suite.Accepted, plural.Of(uint64(len(accepted[name])), "difference")
+			case len(accepted) > 0:
+				t.Outcome, t.Why = suite.Accepted, plural.Of(uint64(len(accepted)), "difference")
 			}
 			tests = append(tests, t)
 		}
@@ -232,19 +233,4 @@ func (r *Result) tests() (tests []suite.Test) {
 		}
 	}
 	return tests
-}
-
-// byTest groups differences by program and kind. A difference in several programs is listed under each of
-// them.
-func byTest(list []*Difference) map[[2]string][]*Difference {
-	by := make(map[[2]string][]*Difference)
-	for _, d := range list {
-		for program := range d.others {
-			name := [2]string{program, string(d.Kind)}
-			by[name] = append(by[name], d)
-		}
-		name := [2]string{d.Program, string(d.Kind)}
-		by[name] = append(by[name], d)
-	}
-	return by
 }

@@ -142,7 +142,7 @@ type Difference struct {
 	Also     []Pair `json:"also,omitempty"`
 	AlsoMore uint64 `json:"also_more,omitempty"`
 
-	others map[string]bool // programs of the calls in Also, except Program
+	others map[string]bool // programs of the calls in Also, and of those that AlsoMore counts
 	gap    *gap
 	varies []string // pairs of a name that varies between runs and a pattern for it; see namer.varies
 }
@@ -156,12 +156,7 @@ const (
 
 // also adds another place with the same difference.
 func (d *Difference) also(at Pair) {
-	if at.Program != d.Program && !d.others[at.Program] {
-		if d.others == nil {
-			d.others = make(map[string]bool)
-		}
-		d.others[at.Program] = true
-	}
+	d.others[at.Program] = true
 	if len(d.Also) < maxAlso {
 		d.Also = append(d.Also, at)
 	} else {
@@ -320,15 +315,15 @@ func (r *Result) Accept(a *Allowed) {
 		return took
 	})
 	for _, e := range a.entries {
-		heading, below := e[0], e[1:]
-		switch {
-		case heading.Text == latencyHeading:
+		heading := e[0]
+		if heading.Text == latencyHeading {
 			continue
-		case !heading.used:
-			heading.Text = "@@ " + heading.Text + " @@"
-			below = []AllowedLine{heading}
 		}
-		for _, l := range below {
+		if !heading.used {
+			heading.Text = "@@ " + heading.Text + " @@"
+			e = []AllowedLine{heading}
+		}
+		for _, l := range e {
 			if !l.used {
 				l.Text = replay.Printable(l.Text)
 				r.Unused = append(r.Unused, l)

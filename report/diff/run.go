@@ -65,17 +65,17 @@ func (r *run) ended(p *schema.Program) {
 
 // digest is what is kept of a call, in 48 bytes.
 type digest struct {
-	exact      uint64 // hash of everything that is compared
-	first      uint64 // id of its first event
-	from       uint64 // time of its first event
-	coarse     uint32 // hash without what varies by chance and without claims
-	label      uint32 // hash of kind and names; calls of equal label may be the same call with another course
-	judged     uint32 // hash of its claims
-	more       uint32 // id of the last event minus first
-	kind       schema.Role
-	lossy      bool
-	watched    bool // it may be recorded only because its dentries were watched, see call.watched
-	sameThread bool // the same thread made the program's previous call
+	exact      uint64      // hash of everything that is compared
+	first      uint64      // id of its first event
+	from       uint64      // time of its first event
+	coarse     uint32      // hash without what varies by chance and without claims
+	label      uint32      // hash of kind and names; calls of equal label may be the same call with another course
+	judged     uint32      // hash of its claims
+	further    uint32      // id of the last event minus first
+	kind       schema.Role // of the event that decides what the call is; 0: lookups without further effect
+	lossy      bool        // events of it may have been lost
+	watched    bool        // nothing in it shows that a recorded task made it. Of others only what they do to watched dentries is recorded
+	sameThread bool        // the same thread made the program's previous call
 }
 
 // same reports whether two calls are equal except for what varies by chance.
@@ -88,7 +88,7 @@ func (d *digest) span() Span {
 	if d == nil {
 		return Span{}
 	}
-	return Span{d.first, d.first + uint64(d.more)}
+	return Span{d.first, d.first + uint64(d.further)}
 }
 
 // calls holds the calls of one program in the order in which they ended. They are stored in pieces, because
@@ -137,17 +137,17 @@ func (r *run) keep(c *call) {
 		r.order = append(r.order, c.comm)
 		r.Programs++
 	}
-	d := c.digest(r.names.seed)
-	for kept, met := r.claims[d.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[d.judged] {
+	c.sum(r.names.seed)
+	for kept, met := r.claims[c.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[c.judged] {
 		if !met {
-			r.claims[d.judged] = slices.Clone(c.claims)
+			r.claims[c.judged] = slices.Clone(c.claims)
 			break
 		}
-		d.judged++ // the hash is taken by a different set
+		c.judged++ // the hash is taken by a different set
 	}
-	d.sameThread = list.n > 0 && list.tid == c.tid
-	list.tid, list.threads = c.tid, list.threads || list.n > 0 && !d.sameThread
-	list.add(d)
+	c.sameThread = list.n > 0 && list.tid == c.tid
+	list.tid, list.threads = c.tid, list.threads || list.n > 0 && !c.sameThread
+	list.add(c.digest)
 }
 
 // lost reports whether events may be missing between two times.
@@ -203,7 +203,7 @@ func (r *run) again(wanted []*digest) (map[uint64]*call, error) {
 			if w := wanted[0]; w.first == at {
 				c := &call{}
 				c.start(w.kind, s.Named())
-				c.lossy, c.claims = w.lossy, r.claims[w.judged]
+				c.digest, c.claims = *w, r.claims[w.judged]
 				calls[at], reading = c, append(reading, w)
 			}
 		}
