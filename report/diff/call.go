@@ -33,7 +33,6 @@ type call struct {
 	length  uint64   // and its length, or the longest it can be, in bytes
 	places  []uint64 // addresses of dentries in order of appearance: place n has address places[n-1]
 	entered []int    // indexes of lines that have not returned, innermost last
-	over    bool     // the event that decides its kind has returned
 
 	encloses bool // it contains all that its thread does until it returns
 }

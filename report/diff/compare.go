@@ -214,14 +214,14 @@ func (c *comparison) missing(g *gap, side int, d *digest) string {
 	} else if len(r.losses.Windows()) == 0 {
 		return ""
 	}
-	first, from, to := g.from[side]-1, uint64(0), uint64(math.MaxUint64)
+	first, next, from, to := g.from[side]-1, g.to[side], uint64(0), uint64(math.MaxUint64)
 	for first >= 0 && list.at(first).label == d.label {
 		first--
 	}
 	if first >= 0 && !list.threads {
 		from = list.at(first).from
 	}
-	if next := g.to[side]; next < list.n && !list.threads {
+	if next < list.n && !list.threads {
 		to = list.at(next).from
 	}
 	switch {
@@ -235,13 +235,10 @@ func (c *comparison) missing(g *gap, side int, d *digest) string {
 
 // onOneSideOnly reports once that a program ran on one side only.
 func (c *comparison) onOneSideOnly(singles []*single) {
-	if len(singles) == 0 {
-		return // the other run ended before it
+	if !slices.ContainsFunc(singles, func(s *single) bool { return s.missing == "" }) {
+		return // the other run ended before it, or onOneSide says of each call why it does not count
 	}
 	s := singles[0]
-	if !slices.ContainsFunc(singles, func(s *single) bool { return s.missing == "" }) {
-		return // onOneSide says of each why it does not count
-	}
 	whole := s.span()
 	for _, o := range singles {
 		whole.Last = max(whole.Last, o.span().Last)

@@ -300,7 +300,6 @@ func (r *run) outside(t *thread, s *replay.Step) {
 		c.kind = e.Role
 	}
 	r.put(c, s)
-	c.over = c.kind != 0 && len(c.entered) == 0
 }
 
 // breaks reports whether an event begins another call: it follows the return of what decided the current
@@ -315,7 +314,7 @@ func (c *call) breaks(s *replay.Step) bool {
 	case evicts.Has(e.Role):
 		return !evicts.Has(c.kind)
 	default:
-		return c.over || paths.Has(e.Role) || (asks|begins).Has(e.Role) && c.leaves(e)
+		return c.kind != 0 || paths.Has(e.Role) || (asks|begins).Has(e.Role) && c.leaves(e)
 	}
 }
 

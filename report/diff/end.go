@@ -39,17 +39,15 @@ func (c *comparison) finish(o Options) {
 // outcomes compares the exit codes and outputs of the programs that both runs recorded. Programs of the
 // same name are compared in order.
 func (c *comparison) outcomes() {
-	others := make(map[string][]*schema.Program)
-	for _, p := range c.runs[1].programs {
-		others[p.Name] = append(others[p.Name], p)
-	}
+	rest := c.runs[1].programs
 	for _, a := range c.runs[0].programs {
 		name := cmp.Or(c.runs[0].rename[a.Name], a.Name)
-		if len(others[name]) == 0 {
+		i := slices.IndexFunc(rest, func(p *schema.Program) bool { return p.Name == name })
+		if i < 0 {
 			continue
 		}
-		b := others[name][0]
-		others[name] = others[name][1:]
+		b := rest[i]
+		rest = slices.Delete(rest, i, i+1)
 		var lines []Line
 		if a.ExitCode != b.ExitCode {
 			lines = changed(fmt.Sprintf("exit code %d", a.ExitCode), fmt.Sprintf("exit code %d", b.ExitCode))
@@ -174,10 +172,8 @@ func (h *histogram) spread() (s Spread) {
 
 // measure counts the duration of a kernel call at its exit.
 func (r *run) measure(s *replay.Step) {
-	switch e := s.Event; {
-	case e.Entry != nil:
-		r.whole |= replay.RolesOf(e.Role)
-	case s.Call != nil && e.Phase == schema.Exit && e.Role >= 0 && e.Role < roles && e.Time >= s.Call.Enter.Time:
+	e := s.Event
+	if s.Call != nil && e.Phase == schema.Exit && e.Role >= 0 && e.Role < roles && e.Time >= s.Call.Enter.Time {
 		r.took[e.Role][bucketOf(e.Time-s.Call.Enter.Time)]++
 	}
 }
@@ -205,13 +201,15 @@ const (
 	minP99    = 1000
 )
 
+// latencies compares the durations of the roles whose entry and exit both runs recorded as events of their own.
 func latencies(a, b *run, percent float64) (rows []Latency) {
+	joined := joinedRoles(a.in.Header()) | joinedRoles(b.in.Header())
 	beyond := func(x, y uint64) bool {
 		return percent > 0 && float64(max(x, y)) > float64(min(x, y))*(1+percent/100)
 	}
 	for r := range a.took {
 		l := Latency{Role: schema.Role(r).Label(), A: a.took[r].spread(), B: b.took[r].spread()}
-		if l.A.Count == 0 && l.B.Count == 0 || (a.whole | b.whole).Has(schema.Role(r)) {
+		if l.A.Count == 0 && l.B.Count == 0 || joined.Has(schema.Role(r)) {
 			continue
 		}
 		n := min(l.A.Count, l.B.Count)

@@ -4,6 +4,7 @@ package diff
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -154,7 +155,9 @@ func (c *comparison) add(key any, d *Difference) {
 		c.result.Omitted++
 		return
 	}
-	d.bound()
+	if n := len(d.Lines) - maxShown; n > 0 {
+		d.Lines = append(d.Lines[:maxShown], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
+	}
 	d.others = make(map[string]bool)
 	c.groups[key], c.differences = d, append(c.differences, d)
 }

@@ -5,7 +5,6 @@ package diff
 import (
 	"cmp"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -93,7 +92,7 @@ const notRecorded = "not recorded"
 // those it could not. For a kernel log, a missing role is reported as not recorded.
 func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 	var symbols []string
-	phases := make(map[string]uint) // by symbol, a bit for each
+	phases := make(map[string][]schema.Phase) // by symbol
 	tried := h.Logged()
 	for _, p := range h.GetProbe() {
 		if p.Role != info.Role {
@@ -102,16 +101,14 @@ func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 		if tried = true; !p.Attached {
 			continue
 		}
-		if phases[p.Symbol] == 0 {
+		if phases[p.Symbol] == nil {
 			symbols = append(symbols, p.Symbol)
 		}
-		for _, phase := range p.Phases() {
-			phases[p.Symbol] |= 1 << phase
-		}
+		phases[p.Symbol] = append(phases[p.Symbol], p.Phases()...)
 	}
 	for i, symbol := range symbols {
-		if only := phases[symbol]; info.Enter != nil && info.Exit != nil && bits.OnesCount(only) == 1 {
-			symbols[i] = symbol + " (" + schema.Phase(bits.TrailingZeros(only)).Label() + " only)"
+		if only := slices.Compact(phases[symbol]); info.Enter != nil && info.Exit != nil && len(only) == 1 {
+			symbols[i] += " (" + only[0].Label() + " only)"
 		}
 	}
 	if !tried {
@@ -124,17 +121,14 @@ func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 // difference but only hide one.
 func unlike(a, b *schema.Header) (notes []string) {
 	var without, halved []string
+	p := probesOf(a)
+	halves := (p.enters | p.exits) &^ joinedRoles(a) & joinedRoles(b)
 	for _, info := range schema.Catalogue() {
 		sa, sb := symbolsOf(a, info), symbolsOf(b, info)
 		if sa == "" && sb != "" && sb != notRecorded {
 			without = append(without, info.Name)
 		}
-		is := func(whole bool) func(*schema.Probe) bool {
-			return func(p *schema.Probe) bool {
-				return p.Role == info.Role && p.Attached && (p.Phase == schema.Whole) == whole
-			}
-		}
-		if slices.ContainsFunc(a.GetProbe(), is(false)) && slices.ContainsFunc(b.GetProbe(), is(true)) {
+		if halves.Has(info.Role) {
 			halved = append(halved, replay.Printable(sa))
 		}
 	}
@@ -145,6 +139,16 @@ func unlike(a, b *schema.Header) (notes []string) {
 		notes = append(notes, "has an entry and an exit of "+strings.Join(halved, ", ")+" where the other run has one event: compared as one call, without its time")
 	}
 	return notes
+}
+
+// joinedRoles returns the roles of which a trace with the header has one event for entry and exit.
+func joinedRoles(h *schema.Header) (s replay.Roles) {
+	for _, p := range h.GetProbe() {
+		if p.Attached && p.Phase == schema.Whole {
+			s = s.With(p.Role)
+		}
+	}
+	return s
 }
 
 // attached lists the ways in which the probes were attached.

@@ -126,7 +126,7 @@ func commas(parts ...string) string {
 
 // headline returns the outcome of the comparison.
 func (r *Result) headline() string {
-	return [...]string{Same: "the same", Different: plural.Of(r.Count(), "difference"), Undecided: "no difference found"}[r.Verdict()]
+	return map[Verdict]string{Same: "the same", Different: plural.Of(r.Count(), "difference"), Undecided: "no difference found"}[r.Verdict()]
 }
 
 const latencyHeading = "latency: calls, median and 99th percentile in ns"
@@ -170,7 +170,7 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	each(r.Excused, "excused", line)
 	each(r.Latency, "latency", line)
 	line("verdict", struct {
-		Verdict     string   `json:"verdict"` // same, different, undecided
+		Verdict     Verdict  `json:"verdict"` // same, different, undecided
 		Differences uint64   `json:"differences"`
 		Same        uint64   `json:"same_calls"`
 		Omitted     uint64   `json:"omitted,omitempty"`
@@ -179,7 +179,7 @@ func (r *Result) WriteJSON(w io.Writer) error {
 		Unused      int      `json:"unused,omitempty"`
 		Doubts      []string `json:"doubts"`
 		Notes       []string `json:"notes"`
-	}{r.Verdict().String(), r.Count(), r.Same, r.Omitted, r.NotAsked, len(r.Accepted), len(r.Unused), r.Doubts, r.Notes})
+	}{r.Verdict(), r.Count(), r.Same, r.Omitted, r.NotAsked, len(r.Accepted), len(r.Unused), r.Doubts, r.Notes})
 	return err
 }
 

@@ -36,16 +36,14 @@ type Result struct {
 }
 
 // Verdict is the outcome of a comparison.
-type Verdict uint8
+type Verdict string
 
 // The verdicts. Undecided means that no difference was found, but a run is incomplete.
 const (
-	Same Verdict = iota
-	Different
-	Undecided
+	Same      Verdict = "same"
+	Different Verdict = "different"
+	Undecided Verdict = "undecided"
 )
-
-func (v Verdict) String() string { return [...]string{"same", "different", "undecided"}[v] }
 
 func (r *Result) Verdict() Verdict {
 	switch {
@@ -166,13 +164,6 @@ func (d *Difference) also(at Pair) {
 
 // more begins the line that counts the lines left out.
 const more = " … "
-
-// bound cuts off the lines beyond maxShown.
-func (d *Difference) bound() {
-	if n := len(d.Lines) - maxShown; n > 0 {
-		d.Lines = append(d.Lines[:maxShown], Line{Op: " ", Text: fmt.Sprintf("%s%d more lines", more, n)})
-	}
-}
 
 // Line is one line of a difference. Op is "-" for a line of A only, "+" of B only, " " of both.
 type Line struct {

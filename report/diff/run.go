@@ -30,7 +30,6 @@ type run struct {
 	claims   map[uint32][]report.Ruling // every distinct set of claims of a call, by digest.judged
 	marks    map[uint64]mark            // by event id
 	took     [roles]histogram           // durations by role, in nanoseconds
-	whole    replay.Roles               // roles with calls recorded as one event, whose entry time is not known
 	unseen   [][2]uint64                // time ranges in which a thread may have made calls that were not recorded
 	full     uint64                     // time from which the watch set was full, and the end of a dentry may not be recorded; 0: it never was
 	losses   *replay.Losses
