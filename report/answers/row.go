@@ -52,11 +52,10 @@ func (r *Row) add(c *replay.PathCall, took uint64) {
 	switch {
 	case c.End == 0:
 		r.Unfinished++
-		return
 	case c.Failed():
 		r.Failed++
 	}
-	if r.Slowest == nil || c.Took > r.Slowest.Took {
+	if timed(c) && (r.Slowest == nil || c.Took > r.Slowest.Took) {
 		slow := slowOf(c)
 		r.Slowest = &slow
 	}

@@ -52,7 +52,7 @@ var Rules = []Rule{
 	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*Summarizer).missingNames},
 	{"asked again", "filesystems were asked for one path 3 times or more", (*Summarizer).askedAgain},
 	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed, without those of paths named before", (*Summarizer).missedDirectories},
-	{"slow call", "one call took 10 % or more of the time of 10 calls or more", (*Summarizer).slowCall},
+	{"slow call", "one call took 10 % or more of the time of 10 calls or more, or had not returned by then", (*Summarizer).slowCall},
 	{"negatives left", "10 dentries without inode or more were left in one directory, and 20 % of all that were left", (*Summarizer).negativesLeft},
 	{"other target", "an absolute path, none in /proc/self or /dev/fd, led from one root directory to one place, and at another time to another; the first ones", (*Summarizer).otherTargets},
 	{"restart", "a walk started over", (*Summarizer).restarts},
@@ -236,13 +236,17 @@ func (s *Summarizer) slowCall() []Finding {
 	if s.Total.Calls < someCalls || c == nil || !share(c.Took, s.Total.Took, 10) {
 		return nil
 	}
+	call := fmt.Sprintf("%s of %s by %s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program))
+	command := showing(fmt.Sprintf("#%d", c.ID))
+	if c.Unfinished {
+		return []Finding{{What: fmt.Sprintf("%s had not returned after %s", call, duration(c.Took)), Command: command}}
+	}
 	most := ""
 	if s.Total.Unfinished > 0 {
 		most = "at most "
 	}
-	what := fmt.Sprintf("%s of %s by %s took %s of %s (%s%s)%s", c.Operation, replay.Printable(c.Path), replay.Printable(c.Program), duration(c.Took),
-		s.Total.took(), most, percent(c.Took, s.Total.Took), c.parts())
-	return []Finding{{What: what, Command: showing(fmt.Sprintf("#%d", c.ID))}}
+	what := fmt.Sprintf("%s took %s of %s (%s%s)%s", call, duration(c.Took), s.Total.took(), most, percent(c.Took, s.Total.Took), c.parts())
+	return []Finding{{What: what, Command: command}}
 }
 
 func (s *Summarizer) negativesLeft() (out []Finding) {

@@ -47,8 +47,17 @@ type Slow struct {
 	Path       string `json:"path"`
 	Program    string `json:"program"`
 	Took       uint64 `json:"took_ns"`
+	Unfinished bool   `json:"unfinished,omitempty"` // it had not returned after Took
 	Filesystem uint64 `json:"filesystem_ns"`
 	Gap        Gap    `json:"gap"`
+}
+
+// took returns the call's time in words.
+func (c *Slow) took() string {
+	if c.Unfinished {
+		return "≥ " + duration(c.Took)
+	}
+	return duration(c.Took)
 }
 
 // Gap is the longest time within a call between two consecutive events. Nothing was recorded in between.
@@ -273,7 +282,7 @@ const maxSlowest = 10
 // slow keeps a call if it is among the maxSlowest slowest ones.
 func (s *Summarizer) slow(c *replay.PathCall) {
 	n := len(s.Slowest)
-	if c.End == 0 || n == maxSlowest && c.Took <= s.Slowest[n-1].Took {
+	if !timed(c) || n == maxSlowest && c.Took <= s.Slowest[n-1].Took {
 		return
 	}
 	i := n
@@ -284,8 +293,11 @@ func (s *Summarizer) slow(c *replay.PathCall) {
 	s.Slowest = s.Slowest[:min(len(s.Slowest), maxSlowest)]
 }
 
+// timed reports whether it is known how long a call took, or how long it had not returned.
+func timed(c *replay.PathCall) bool { return c.End != 0 || c.Took > 0 }
+
 func slowOf(c *replay.PathCall) Slow {
-	s := Slow{ID: c.ID, Operation: c.Operation, Path: c.Path, Program: c.Program, Took: c.Took, Filesystem: c.Filesystem}
+	s := Slow{ID: c.ID, Operation: c.Operation, Path: c.Path, Program: c.Program, Took: c.Took, Unfinished: c.End == 0, Filesystem: c.Filesystem}
 	if g := c.Gap; g.Took > 0 {
 		s.Gap = Gap{g.From.String(), g.To.String(), g.Took}
 	}

@@ -133,7 +133,7 @@ func (s *Summary) writePrograms(b *bufio.Writer, file []string) {
 	for _, r := range calling[:min(len(calling), maxRows)] {
 		slow, id := "", ""
 		if r.Slowest != nil {
-			slow, id = duration(r.Slowest.Took), fmt.Sprintf("#%d", r.Slowest.ID)
+			slow, id = r.Slowest.took(), fmt.Sprintf("#%d", r.Slowest.ID)
 		}
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t  %s\n", r.processes(), r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, r.took(), slow, id, r.label())
 	}
@@ -166,7 +166,7 @@ func (s *Summary) writeSlowest(b *bufio.Writer) {
 	fmt.Fprintln(b, "\nslowest")
 	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, c := range s.Slowest[:min(len(s.Slowest), maxSlow)] {
-		fmt.Fprintf(t, "%s\t#%d\t  %s %s by %s%s\n", duration(c.Took), c.ID, c.Operation, shown.Fitting(c.Path, 120), c.Program, c.parts())
+		fmt.Fprintf(t, "%s\t#%d\t  %s %s by %s%s\n", c.took(), c.ID, c.Operation, shown.Fitting(c.Path, 120), c.Program, c.parts())
 	}
 	t.Flush()
 }
@@ -174,8 +174,11 @@ func (s *Summary) writeSlowest(b *bufio.Writer) {
 // parts says how much of a call's time the filesystem took, if that is known. If it took less than half,
 // parts also says between which two events half of the time or more passed, if such a gap exists.
 func (c *Slow) parts() (s string) {
+	if c.Unfinished {
+		s = "; it had not returned by then"
+	}
 	if c.Filesystem > 0 {
-		s = "; filesystem " + duration(c.Filesystem)
+		s += "; filesystem " + duration(c.Filesystem)
 	}
 	if 2*c.Filesystem < c.Took && 2*c.Gap.Took >= c.Took {
 		s += fmt.Sprintf("; %s without an event, from %s to %s", duration(c.Gap.Took), c.Gap.From, c.Gap.To)
@@ -375,7 +378,7 @@ func (s *Summary) pageSlow(w *md.Writer, room *int) {
 	w.Line("\n## The slowest calls")
 	for _, c := range s.Slowest[:min(len(s.Slowest), pageSlowest)] {
 		w.Try(room, func() {
-			w.Line("- %s: %s %s by %s, #%d%s", duration(c.Took), c.Operation, md.Span(c.Path), md.Prose(c.Program), c.ID, c.parts())
+			w.Line("- %s: %s %s by %s, #%d%s", c.took(), c.Operation, md.Span(c.Path), md.Prose(c.Program), c.ID, c.parts())
 		})
 	}
 }
@@ -386,7 +389,7 @@ func (r *Row) pageRow() string {
 		name = "(others)"
 	}
 	if c := r.Slowest; c != nil {
-		slow = fmt.Sprintf("%s, %s #%d", duration(c.Took), c.Operation, c.ID)
+		slow = fmt.Sprintf("%s, %s #%d", c.took(), c.Operation, c.ID)
 	}
 	return fmt.Sprintf("| %s | %s | %d | %d | %d | %d | %d | %s | %s |", name, r.processes(), r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, r.took(), slow)
 }

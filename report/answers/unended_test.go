@@ -5,6 +5,7 @@ package answers
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,5 +88,36 @@ func TestCallsThatNeverReturned(t *testing.T) {
 	}
 	if timed == 0 {
 		t.Error("no call was in progress")
+	}
+}
+
+// A call that hangs is the slowest one, and is said not to have returned. One whose return was lost at once is
+// not timed.
+func TestCallThatHangs(t *testing.T) {
+	s := NewSummarizer(tracetest.Header())
+	for i := range uint64(someCalls) {
+		s.call(&replay.PathCall{ID: 2*i + 1, End: 2*i + 2, Operation: "stat", Path: "/etc/hosts", Program: "cat", Took: 20_000})
+	}
+	s.call(&replay.PathCall{ID: 100, Operation: "open", Path: "/mnt/nfs/a", Program: "cat", Took: 12_300_000_000})
+	s.call(&replay.PathCall{ID: 101, Operation: "open", Path: "/mnt/nfs/b", Program: "dog"})
+	sum := s.End()
+	var found []string
+	for _, f := range sum.Findings {
+		found = append(found, f.What)
+	}
+	if want := []string{"open of /mnt/nfs/a by cat had not returned after 12.3 s"}; !slices.Equal(found, want) {
+		t.Errorf("found %q, want %q", found, want)
+	}
+	var text strings.Builder
+	if err := sum.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"2 calls without a known return\n", " ≥ 12.3 s  #100  open /mnt/nfs/a by cat; it had not returned by then\n", " ≥ 12.3 s  ≥ 12.3 s  #100  cat: stat 10, open 1\n"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the text lacks %q:\n%s", want, text.String())
+		}
+	}
+	if strings.Contains(text.String(), "/mnt/nfs/b") {
+		t.Errorf("a call that is not timed is among the slowest:\n%s", text.String())
 	}
 }

@@ -10,6 +10,11 @@ function lead() {
   if (s.lost || !s.complete) byId("lead").classList.add("loss");
 }
 
+// A call that had not returned when its trace ended took at least that long.
+function slowTime(call) {
+  return (call.unfinished ? "≥ " : "") + duration(call.took_ns);
+}
+
 function tile(name, value, title) {
   return el("div", {class: "tile", title: title || null}, el("b", {"data-count": name}, String(value)), el("span", {}, name));
 }
@@ -34,11 +39,11 @@ views.push({id: "summary", title: "Summary", render() {
       {title: "miss", of: r => r.miss, number: true}, {title: "Time", of: r => r.took_ns, show: r => (r.unfinished ? "≥ " : "") + duration(r.took_ns), number: true},
       {title: "Operations", of: r => r.operations.map(o => `${o.name} ${o.count}`).join(", "), wide: true},
       {title: "Slowest", of: r => r.slowest ? r.slowest.took_ns : 0, number: true,
-        show: r => r.slowest ? [duration(r.slowest.took_ns) + " ", event(r.slowest.id)] : ""},
+        show: r => r.slowest ? [slowTime(r.slowest) + " ", event(r.slowest.id)] : ""},
     ], programs, "Programs" + (programs.reduce((n, p) => n + p.processes, 0) > t.processes ? "; a process is counted with each name that it had" : "")),
     el("div", {class: "tables"}, table([
       {title: "Call", of: r => r.operation + " " + r.path, head: true}, {title: "Program", of: r => r.program},
-      {title: "Time", of: r => r.took_ns, show: r => duration(r.took_ns), number: true},
+      {title: "Time", of: r => r.took_ns, show: slowTime, number: true},
       {title: "Of that, the filesystem", of: r => r.filesystem_ns, show: r => r.filesystem_ns ? duration(r.filesystem_ns) : "not known", number: true},
       {title: "Event", of: r => r.id, show: r => event(r.id), number: true},
     ], slow, "The slowest calls"),
