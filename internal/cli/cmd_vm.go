@@ -66,7 +66,7 @@ Exit status: that of the command; 2 if the guest did not run it to its end.`,
 	flags.IntVar(&c.SMP, "smp", 2, "`N` virtual CPUs")
 	flags.Var(flagOf(&c.Memory, "1G", readMemory), "mem", "`SIZE` of its memory, as QEMU's -m takes it")
 	flags.StringArrayVar(&files, "file", nil, "copy the program HOST, with the libraries it loads, or a directory into the guest, given as `HOST[:GUEST]`; may be repeated")
-	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "stop a run after this `TIME`")
+	flags.DurationVar(&c.Timeout, "timeout", vm.DefaultTimeout, "interrupt a run after this `TIME`, as Ctrl-C does, and stop it half a minute later")
 	flags.BoolVar(&console, "console", false, "show the kernel's console on stderr")
 	return cmd
 }

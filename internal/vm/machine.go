@@ -25,6 +25,7 @@ const (
 	firstLimit    = time.Minute      // until init's first message; a slow machine under TCG takes some seconds
 	bootLimit     = 2 * time.Minute  // the same when it is booted again after it hung
 	powerOffLimit = 10 * time.Second // from init's last message until QEMU has ended
+	graceLimit    = 30 * time.Second // from the end of a run's time until its guest is ended
 )
 
 // machine is a guest about to run. QEMU gets its files as open descriptors whose names are already removed.
@@ -88,7 +89,7 @@ func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, b
 	console := &consoleTail{w: c.Console}
 	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", errHung, boot)) })
 	defer watchdog.Stop()
-	orders, err := newOrders(c, e)
+	orders, err := newOrders(e)
 	if err != nil {
 		return message{}, false, err
 	}

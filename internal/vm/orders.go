@@ -17,14 +17,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// orderPipe is the pipe from the host to the control port; its files are nil if there are no signals to pass on.
+// orderPipe is the pipe from the host to the control port; its files are nil if QEMU is too old to read it.
 type orderPipe struct {
 	read, write *os.File
 }
 
-// newOrders returns a pipe if the run has signals to pass on and this QEMU can read a port from a file.
-func newOrders(c Config, e emulator) (orderPipe, error) {
-	if c.Signals == nil || e.problem() != "" {
+// newOrders returns a pipe if this QEMU can read a port from a file.
+func newOrders(e emulator) (orderPipe, error) {
+	if e.problem() != "" {
 		return orderPipe{}, nil
 	}
 	r, w, err := os.Pipe()
@@ -38,13 +38,24 @@ func (o orderPipe) close() {
 	}
 }
 
-// passOn sends the first signal that comes after up is closed to the job, and stops the guest for any other. It returns
-// when it has stopped the guest, or when ctx is done.
+// passOn sends the first signal that comes after up is closed to the job, and stops the guest for any other. When the
+// time of the run is over it interrupts the job, which then has until ctx is done. It returns when it has stopped the
+// guest, or when ctx is done.
 func (o orderPipe) passOn(ctx context.Context, c Config, up <-chan struct{}, stop context.CancelCauseFunc) {
 	for sent := false; ; sent = true {
 		select {
 		case <-ctx.Done():
 			return
+		case <-c.limit.over:
+			switch {
+			case sent:
+			case o.write == nil || !isClosed(up) || o.send(os.Interrupt) != nil:
+				stop(c.limit.cause)
+				return
+			default:
+				c.limit.interrupted.Store(true)
+				c.Notice(fmt.Sprintf("%v are over: Ctrl-C passed on to the job in the guest; it has %v to end", c.Timeout, c.grace))
+			}
 		case s := <-c.Signals:
 			if sent || o.write == nil || !isClosed(up) || o.send(s) != nil {
 				stop(fmt.Errorf("%w by %v", context.Canceled, s))

@@ -89,7 +89,7 @@ func TestRunFailures(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := fakeQEMU(t, tt.body)
-			c.Timeout = tt.timeout
+			c.Timeout, c.grace = tt.timeout, time.Second
 			start := time.Now()
 			_, err := Run(t.Context(), c)
 			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
@@ -181,6 +181,21 @@ func TestRunSignals(t *testing.T) {
 				t.Errorf("got %d, %v, want %d, %v", code, err, tt.code, tt.want)
 			}
 		})
+	}
+}
+
+// A job is interrupted when the time is over. What it brings back then is kept, and the run has failed all the same.
+func TestRunInterruptedInTheEnd(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c := fakeQEMU(t, sayAlive+`read line </proc/self/fd/14; test "$line" = '{"Signal":2}' && `+sayExit("130"))
+	c.Timeout = time.Second
+	var notices []string
+	c.Notice = func(text string) { notices = append(notices, text) }
+	if code, err := Run(t.Context(), c); code != 130 || !errors.Is(err, ErrTimeout) || !strings.HasSuffix(err.Error(), "what that wrote is kept") {
+		t.Errorf("got %d, %v, want 130 and ErrTimeout", code, err)
+	}
+	if last := notices[len(notices)-1]; !strings.HasPrefix(last, "1s are over: Ctrl-C passed on") {
+		t.Errorf("told %q", notices)
 	}
 }
 

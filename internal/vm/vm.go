@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,7 +66,8 @@ type Config struct {
 	// sends it, so that the job can end by itself and its outputs are brought back. A second one, or one that comes while the
 	// guest boots, ends the guest; Run's error then wraps context.Canceled.
 	Signals <-chan os.Signal
-	// Timeout bounds the whole run; 0 means DefaultTimeout.
+	// Timeout bounds the whole run; 0 means DefaultTimeout. Then the job is interrupted, as by a terminal, and has half a minute
+	// to end. If it does, its outputs are brought back. In any case Run's error wraps ErrTimeout.
 	Timeout time.Duration
 	// Stdout and Stderr receive, byte for byte, what the job writes while it runs. nil discards it.
 	Stdout, Stderr io.Writer
@@ -77,6 +79,8 @@ type Config struct {
 
 	buses    []*bus        // used instead of those the kernel has, for tests
 	powerOff time.Duration // longest time from init's last message until QEMU has ended; 0 means powerOffLimit
+	grace    time.Duration // for a job that was interrupted as the time was over; 0 means graceLimit
+	limit    *limit
 }
 
 // File is a file or directory of the host and its place in the guest. With a program that is dynamically linked go its
@@ -90,7 +94,7 @@ type File struct {
 
 // Run boots the kernel and runs the job in it. It brings back stdout, stderr, the outputs and the exit code
 // (0 to 255; 128+N if the job was killed by signal N). An error means that the job did not run to its end or
-// that its outputs could not be brought back; if the guest is to blame it is a *GuestError. When ctx ends, so
+// that its outputs could not be brought back, or that the time was over; if the guest is to blame it is a *GuestError. When ctx ends, so
 // does the guest, and the error wraps ctx.Err(). Nothing but the outputs is left on the host.
 func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	c = c.withDefaults()
@@ -113,9 +117,15 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout))
+	timer := time.NewTimer(c.Timeout)
+	defer timer.Stop()
+	c.limit = &limit{over: timer.C, cause: fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout)}
+	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout+c.grace, c.limit.cause)
 	defer cancel()
 	done, err := runAccelerated(limited, c, emulator, plan, kvmMemoryOf(k.arch))
+	if err == nil && c.limit.interrupted.Load() {
+		return done.Exit, fmt.Errorf("%w: its job was interrupted, and what that wrote is kept", c.limit.cause)
+	}
 	for _, ended := range []error{context.Cause(limited), ctx.Err()} {
 		if err != nil && ended != nil && !errors.Is(err, ended) {
 			err = fmt.Errorf("%w: %w", ended, err)
@@ -124,9 +134,17 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	return done.Exit, err
 }
 
+// limit is the end of a run's time.
+type limit struct {
+	over        <-chan time.Time
+	cause       error       // ErrTimeout, for this run
+	interrupted atomic.Bool // the job was, as the time was over
+}
+
 func (c Config) withDefaults() Config {
 	c.SMP, c.Memory = cmp.Or(c.SMP, 2), cmp.Or(c.Memory, "1G")
-	c.Timeout, c.powerOff = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.powerOff, powerOffLimit)
+	c.Timeout, c.powerOff, c.grace = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.powerOff, powerOffLimit), cmp.Or(c.grace, graceLimit)
+	c.limit = new(limit)
 	for _, w := range []*io.Writer{&c.Stdout, &c.Stderr, &c.Console} {
 		if *w == nil {
 			*w = io.Discard
