@@ -4,7 +4,6 @@ package tracetest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -47,142 +46,121 @@ func lookupEntry(name string, offset int) schema.Event {
 	return schema.Event{Role: schema.RoleLookupRCU, Phase: enter, Name: name, NameLen: uint32(len(name)), NameAddr: 0xffff999900000000 + uint64(offset), Parent: addressOf(0)}
 }
 
-// costlyTraces returns traces of valid form, with events that were made up to cost memory or time.
-func costlyTraces(n int) []Attack {
-	return slices.Concat(opens(n), dentries(n), paths(n), tasks(n))
-}
-
-func opens(n int) []Attack {
-	return []Attack{
-		attackOf("opens-on-one-thread", func(emit emit) {
-			for i := range n {
-				emit(openEntry(longName(i, 100)))
+// costly are the events of traces of valid form that were made up to cost memory or time: n events, about.
+var costly = map[string]func(n int, emit emit){
+	"opens-on-one-thread": func(n int, emit emit) {
+		for i := range n {
+			emit(openEntry(longName(i, 100)))
+		}
+	},
+	"opens-on-a-million-threads": func(n int, emit emit) {
+		for i := range n {
+			emit(byTask(openEntry(longName(i, 1000)), i))
+		}
+	},
+	"opens-that-grow-on-threads": func(n int, emit emit) {
+		for t := range 300 {
+			emit(byTask(openEntry("/x"), t))
+		}
+		for i := range n {
+			emit(byTask(lookupEntry("x", 1), i%300))
+		}
+	},
+	"lookups-within-lookups": func(n int, emit emit) {
+		emit(openEntry("/x"))
+		for range n {
+			emit(lookupEntry("x", 1))
+		}
+		emit(dentryEvent(schema.RoleOpen, exit, 1, "x"))
+	},
+	"one-open-of-everything": func(n int, emit emit) {
+		emit(openEntry("/x"))
+		for i := range n / 2 {
+			emit(lookupEntry("x", 1))
+			emit(dentryEvent(schema.RoleLookupRCU, exit, i%5000, "x"))
+		}
+		emit(dentryEvent(schema.RoleOpen, exit, 1, "x"))
+	},
+	"dentries": func(n int, emit emit) {
+		for i := range n {
+			emit(dentryEvent(schema.RoleAlloc, exit, i, longName(i, 24)))
+		}
+	},
+	"dentries-of-long-names": func(n int, emit emit) {
+		for i := range n / 10 {
+			emit(dentryEvent(schema.RoleInsert, exit, i, longName(i, 4000)))
+		}
+	},
+	"kills": func(n int, emit emit) {
+		for i := range n / 2 {
+			emit(dentryEvent(schema.RoleAlloc, exit, i, "x"))
+			emit(dentryEvent(schema.RoleKill, enter, i, "x"))
+		}
+	},
+	"deletes": func(n int, emit emit) {
+		for i := range n {
+			emit(dentryEvent(schema.RoleDelete, enter, i, longName(i, 40)))
+		}
+	},
+	"files": func(n int, emit emit) {
+		for i := range n / 4 {
+			emit(openEntry("/" + longName(i, 60)))
+			emit(lookupEntry(longName(i, 60), 1))
+			emit(dentryEvent(schema.RoleLookupRCU, exit, i+1, longName(i, 60)))
+			emit(dentryEvent(schema.RoleOpen, exit, i+1, longName(i, 60)))
+		}
+	},
+	"paths-of-programs": func(n int, emit emit) {
+		for i := range n / 4 {
+			emit(byTask(openEntry("/"+longName(i, 3000)), i%1000))
+			emit(byTask(lookupEntry(longName(i, 255), 1), i%1000))
+			emit(byTask(dentryEvent(schema.RoleLookupRCU, exit, i%99+1, longName(i, 255)), i%1000))
+			emit(byTask(dentryEvent(schema.RoleOpen, exit, i%99+1, longName(i, 255)), i%1000))
+		}
+	},
+	"components": func(n int, emit emit) {
+		path := strings.Repeat("/a", 2000)
+		for i := 0; i < n; i += 4002 {
+			emit(byTask(openEntry(path), i%64))
+			for c := range 2000 {
+				emit(byTask(lookupEntry("a", 2*c+1), i%64))
+				emit(byTask(dentryEvent(schema.RoleLookupRCU, exit, c+1, "a"), i%64))
 			}
-		}),
-		attackOf("opens-on-a-million-threads", func(emit emit) {
-			for i := range n {
-				emit(byTask(openEntry(longName(i, 1000)), i))
-			}
-		}),
-		attackOf("opens-that-grow-on-threads", func(emit emit) {
-			for t := range 300 {
-				emit(byTask(openEntry("/x"), t))
-			}
-			for i := range n {
-				emit(byTask(lookupEntry("x", 1), i%300))
-			}
-		}),
-		attackOf("lookups-within-lookups", func(emit emit) {
+			emit(byTask(dentryEvent(schema.RoleOpen, exit, 2000, "a"), i%64))
+		}
+	},
+	"allocs-in-one-open": func(n int, emit emit) {
+		for i := 0; i < n; i += 4000 {
 			emit(openEntry("/x"))
-			for range n {
-				emit(lookupEntry("x", 1))
+			for c := range 1333 {
+				emit(schema.Event{Role: schema.RoleAlloc, Phase: enter, Name: "x", NameLen: 1, NameAddr: 0xffff999900000001})
+				emit(dentryEvent(schema.RoleAlloc, exit, i+c, "x"))
+				emit(dentryEvent(schema.RoleKill, enter, i+c, "x"))
 			}
-			emit(dentryEvent(schema.RoleOpen, exit, 1, "x"))
-		}),
-		attackOf("one-open-of-everything", func(emit emit) {
-			emit(openEntry("/x"))
-			for i := range n / 2 {
-				emit(lookupEntry("x", 1))
-				emit(dentryEvent(schema.RoleLookupRCU, exit, i%5000, "x"))
-			}
-			emit(dentryEvent(schema.RoleOpen, exit, 1, "x"))
-		}),
-	}
-}
-
-func dentries(n int) []Attack {
-	return []Attack{
-		attackOf("dentries", func(emit emit) {
-			for i := range n {
-				emit(dentryEvent(schema.RoleAlloc, exit, i, longName(i, 24)))
-			}
-		}),
-		attackOf("dentries-of-long-names", func(emit emit) {
-			for i := range n / 10 {
-				emit(dentryEvent(schema.RoleInsert, exit, i, longName(i, 4000)))
-			}
-		}),
-		attackOf("kills", func(emit emit) {
-			for i := range n / 2 {
-				emit(dentryEvent(schema.RoleAlloc, exit, i, "x"))
-				emit(dentryEvent(schema.RoleKill, enter, i, "x"))
-			}
-		}),
-		attackOf("deletes", func(emit emit) {
-			for i := range n {
-				emit(dentryEvent(schema.RoleDelete, enter, i, longName(i, 40)))
-			}
-		}),
-	}
-}
-
-func paths(n int) []Attack {
-	return []Attack{
-		attackOf("files", func(emit emit) {
-			for i := range n / 4 {
-				emit(openEntry("/" + longName(i, 60)))
-				emit(lookupEntry(longName(i, 60), 1))
-				emit(dentryEvent(schema.RoleLookupRCU, exit, i+1, longName(i, 60)))
-				emit(dentryEvent(schema.RoleOpen, exit, i+1, longName(i, 60)))
-			}
-		}),
-		attackOf("paths-of-programs", func(emit emit) {
-			for i := range n / 4 {
-				emit(byTask(openEntry("/"+longName(i, 3000)), i%1000))
-				emit(byTask(lookupEntry(longName(i, 255), 1), i%1000))
-				emit(byTask(dentryEvent(schema.RoleLookupRCU, exit, i%99+1, longName(i, 255)), i%1000))
-				emit(byTask(dentryEvent(schema.RoleOpen, exit, i%99+1, longName(i, 255)), i%1000))
-			}
-		}),
-		attackOf("components", func(emit emit) {
-			path := strings.Repeat("/a", 2000)
-			for i := 0; i < n; i += 4002 {
-				emit(byTask(openEntry(path), i%64))
-				for c := range 2000 {
-					emit(byTask(lookupEntry("a", 2*c+1), i%64))
-					emit(byTask(dentryEvent(schema.RoleLookupRCU, exit, c+1, "a"), i%64))
-				}
-				emit(byTask(dentryEvent(schema.RoleOpen, exit, 2000, "a"), i%64))
-			}
-		}),
-		attackOf("allocs-in-one-open", func(emit emit) {
-			for i := 0; i < n; i += 4000 {
-				emit(openEntry("/x"))
-				for c := range 1333 {
-					emit(schema.Event{Role: schema.RoleAlloc, Phase: enter, Name: "x", NameLen: 1, NameAddr: 0xffff999900000001})
-					emit(dentryEvent(schema.RoleAlloc, exit, i+c, "x"))
-					emit(dentryEvent(schema.RoleKill, enter, i+c, "x"))
-				}
-				emit(schema.Event{Role: schema.RoleOpen, Phase: exit, Ret: ^uint64(1)})
-			}
-		}),
-	}
-}
-
-func tasks(n int) []Attack {
-	return []Attack{
-		attackOf("programs-by-name", func(emit emit) {
-			for i := range n {
-				emit(byTask(dentryEvent(schema.RoleUnlink, enter, i%9, "x"), i))
-			}
-		}),
-		attackOf("execs", func(emit emit) {
-			for i := range n {
-				emit(byTask(schema.Event{Role: schema.RoleExec, Phase: enter, Name: longName(i, 200), NameLen: 200}, i))
-			}
-		}),
-		attackOf("forks", func(emit emit) {
-			for i := range n {
-				emit(byTask(schema.Event{Role: schema.RoleFork, Phase: enter, Child: uint32(i + 2)}, i))
-			}
-		}),
-		attackOf("moves", func(emit emit) {
-			for i := range n / 2 {
-				e := dentryEvent(schema.RoleMove, enter, i, longName(i, 200))
-				e.Target = addressOf(i + 1)
-				emit(e)
-				emit(dentryEvent(schema.RoleMove, exit, i, longName(i+1, 200)))
-			}
-		}),
-	}
+			emit(schema.Event{Role: schema.RoleOpen, Phase: exit, Ret: ^uint64(1)})
+		}
+	},
+	"programs-by-name": func(n int, emit emit) {
+		for i := range n {
+			emit(byTask(dentryEvent(schema.RoleUnlink, enter, i%9, "x"), i))
+		}
+	},
+	"execs": func(n int, emit emit) {
+		for i := range n {
+			emit(byTask(schema.Event{Role: schema.RoleExec, Phase: enter, Name: longName(i, 200), NameLen: 200}, i))
+		}
+	},
+	"forks": func(n int, emit emit) {
+		for i := range n {
+			emit(byTask(schema.Event{Role: schema.RoleFork, Phase: enter, Child: uint32(i + 2)}, i))
+		}
+	},
+	"moves": func(n int, emit emit) {
+		for i := range n / 2 {
+			e := dentryEvent(schema.RoleMove, enter, i, longName(i, 200))
+			e.Target = addressOf(i + 1)
+			emit(e)
+			emit(dentryEvent(schema.RoleMove, exit, i, longName(i+1, 200)))
+		}
+	},
 }

@@ -7,6 +7,7 @@ package tracetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/dtrec/dtrec/schema"
 )
@@ -25,9 +26,12 @@ const (
 	fsDev  = 259<<20 | 1
 )
 
-// Kernel simulates tasks that open files. It passes every event to Emit.
+// directories are the names that no file has.
+var directories = []string{"include", "kernel", "fs", "usr", "src"}
+
+// Kernel simulates tasks that open files.
 type Kernel struct {
-	Emit func(*schema.Event) // nil: nothing is recorded
+	record func(*schema.Event) // is given every event
 
 	m     Machine
 	rng   *rand.Rand
@@ -39,9 +43,8 @@ type Kernel struct {
 	root  *dentry
 	ev    schema.Event
 
-	entered [schema.RoleCall]([]uint64) // entry times of the calls in progress
-
-	disturbed bool
+	entered   [schema.RoleCall][]uint64 // entry times of the calls in progress
+	disturbed bool                      // the next walk of a cached component fails in rcu-walk
 }
 
 type key struct {
@@ -56,7 +59,7 @@ func NewKernel(seed uint64, emit func(*schema.Event)) *Kernel { return Machine{}
 func (m Machine) NewKernel(seed uint64, emit func(*schema.Event)) *Kernel {
 	r := &dentry{addr: m.root(), inode: m.at(inodeBase), name: "/"}
 	r.parent = r
-	return &Kernel{Emit: emit, m: m, rng: rand.New(rand.NewPCG(seed, 1)), now: 1e9 + m.Later,
+	return &Kernel{record: emit, m: m, rng: rand.New(rand.NewPCG(seed, 1)), now: 1e9 + m.Later,
 		next: r.addr + dentrySize*uint64(1+m.Occupied), cache: make(map[key]*dentry), root: r}
 }
 
@@ -74,7 +77,7 @@ func (m Machine) Generate(n int, emit func(*schema.Event)) {
 		if k.rng.IntN(20) == 0 {
 			name = fmt.Sprintf("a_longer_name_that_is_kept_outside_of_the_dentry_%d", k.rng.IntN(300))
 		}
-		dir := []string{"include", "kernel", "fs"}[k.rng.IntN(3)]
+		dir := directories[k.rng.IntN(3)]
 		k.Task(uint32(1000+task), "worker_"+string(rune('a'+task%4)))
 		k.Open(k.rng.IntN(7) != 0, "usr", "src", dir, name)
 		if len(k.live) > 2500 {
@@ -92,31 +95,27 @@ func (k *Kernel) Task(pid uint32, comm string) {
 	k.ev = schema.Event{PID: pid, TID: pid, Comm: comm, CPU: pid % 4}
 }
 
-// Open opens the file at the path of the components. All but the last are directories.
-func (k *Kernel) Open(exists bool, components ...string) {
-	path := ""
-	for _, c := range components {
-		path += "/" + c
+// walk looks up directories, and returns the last one and the address of the name that follows it in the path.
+func (k *Kernel) walk(directories []string) (d *dentry, at uint64) {
+	d, at = k.root, k.buffer()+1
+	for _, name := range directories {
+		d = k.lookUp(d, name, at, true)
+		at += uint64(len(name)) + 1
 	}
-	buffer := k.buffer()
-	k.emit(schema.RoleOpen, schema.Enter, func(e *schema.Event) {
-		e.Name, e.NameLen, e.NameAddr, e.Flags = path, uint32(len(path)), buffer, 0x8000
-		e.Start, e.DirFD = k.root.addr, schema.ATFDCWD
-	})
-	d := k.root
-	at := buffer + 1
-	for i, c := range components {
-		d = k.lookUp(d, c, at, exists || i < len(components)-1)
-		at += uint64(len(c)) + 1
+	return d, at
+}
+
+// walkToParent looks up directories and then the last component with d_lookup, as an operation does that has locked
+// the directory.
+func (k *Kernel) walkToParent(components []string, exists bool) *dentry {
+	last := len(components) - 1
+	parent, at := k.walk(components[:last])
+	d := k.cache[key{parent, components[last]}]
+	k.lookup(schema.RoleLookup, parent, components[last], at, d)
+	if d == nil {
+		d = k.alloc(parent, components[last], at, exists)
 	}
-	k.emit(schema.RoleOpen, schema.Exit, func(e *schema.Event) {
-		if d.inode == 0 {
-			e.Ret = ^uint64(1) // -ENOENT
-			return
-		}
-		k.setDentry(d, e)
-		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, fsType, fsDev
-	})
+	return d
 }
 
 func (k *Kernel) lookUp(parent *dentry, name string, at uint64, exists bool) *dentry {
@@ -140,7 +139,7 @@ func (k *Kernel) lookup(role schema.Role, parent *dentry, name string, at uint64
 	if role == schema.RoleLookup {
 		k.lookup(schema.RoleLookupChain, parent, name, at, found)
 	}
-	k.emit(role, schema.Exit, func(e *schema.Event) { k.setDentry(found, e) })
+	k.show(role, schema.Exit, found)
 }
 
 func (k *Kernel) key(e *schema.Event, parent *dentry, name string, at uint64) {
@@ -174,7 +173,7 @@ func (k *Kernel) alloc(parent *dentry, name string, at uint64, exists bool) *den
 		e.Bucket = k.m.at(hashtable) + 8*uint64(d.hash>>hashShift)
 	})
 	k.cache[key{parent, name}] = d
-	if name != "usr" && name != "src" && name != "include" && name != "kernel" && name != "fs" {
+	if !slices.Contains(directories, name) {
 		k.live = append(k.live, d)
 	}
 	return d
@@ -186,8 +185,8 @@ func (k *Kernel) Kill(i int) {
 	k.live[i] = k.live[len(k.live)-1]
 	k.live = k.live[:len(k.live)-1]
 	delete(k.cache, key{d.parent, d.name})
-	k.emit(schema.RoleKill, schema.Enter, func(e *schema.Event) { k.setDentry(d, e) })
-	k.emit(schema.RoleFree, schema.Enter, func(e *schema.Event) { k.setDentry(d, e) })
+	k.show(schema.RoleKill, schema.Enter, d)
+	k.show(schema.RoleFree, schema.Enter, d)
 	k.free = append(k.free, d.addr)
 }
 
@@ -198,7 +197,7 @@ func (k *Kernel) setDentry(d *dentry, e *schema.Event) {
 	}
 	e.Dentry, e.Parent, e.Inode, e.Name, e.NameLen, e.Hash = d.addr, d.parent.addr, d.inode, d.name, uint32(len(d.name)), d.hash
 	e.NameAddr = d.addr + inlineName
-	if len(d.name) >= k.m.inline() {
+	if uint32(len(d.name)) >= k.m.inline() {
 		e.NameAddr = k.m.at(nameBase) + (d.addr-k.m.at(slabBase))/dentrySize*96
 	}
 	if d.parent == k.root {
@@ -206,16 +205,16 @@ func (k *Kernel) setDentry(d *dentry, e *schema.Event) {
 	}
 }
 
+// show emits an event about a dentry.
+func (k *Kernel) show(role schema.Role, phase schema.Phase, d *dentry) {
+	k.emit(role, phase, func(e *schema.Event) { k.setDentry(d, e) })
+}
+
 func (k *Kernel) emit(role schema.Role, phase schema.Phase, set func(*schema.Event)) {
 	k.now += 100 + k.rng.Uint64N(3000)
 	e := k.ev
 	e.Time, e.Role, e.Phase = k.now, role, phase
-	info, _ := role.Info()
-	if phase == schema.Enter {
-		e.Columns = info.Enter.Columns
-	} else {
-		e.Columns = info.Exit.Columns
-	}
+	e.Columns = role.Shape(phase).Columns
 	set(&e)
 	if e.Columns.Has(schema.ColumnFilesystem) && role != schema.RoleOpen {
 		e.FSType, e.Dev = fsType, fsDev
@@ -227,7 +226,5 @@ func (k *Kernel) emit(role schema.Role, phase schema.Phase, set func(*schema.Eve
 		n := len(k.entered[role]) - 1
 		e.Entered, k.entered[role] = k.entered[role][n], k.entered[role][:n]
 	}
-	if k.Emit != nil {
-		k.Emit(&e)
-	}
+	k.record(&e)
 }

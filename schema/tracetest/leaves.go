@@ -20,10 +20,10 @@ func JoinLeaves(trace []byte) ([]byte, error) {
 	h := in.Header()
 	var probes []*schema.Probe
 	for _, p := range h.Probe {
-		if p.Role.Is(schema.TraitLeaf) && p.Phase == schema.Enter {
-			continue
-		}
 		if p.Role.Is(schema.TraitLeaf) {
+			if p.Phase == schema.Enter {
+				continue
+			}
 			p.Phase = schema.Whole
 		}
 		probes = append(probes, p)

@@ -4,6 +4,7 @@ package tracetest
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
@@ -45,12 +46,7 @@ func (m Machine) at(addr uint64) uint64 { return addr + m.Base }
 func (m Machine) root() uint64 { return m.at(slabBase + 0x40) }
 
 // inline returns the size of the inline name, bytes.
-func (m Machine) inline() int {
-	if m.Inline == 0 {
-		return 40
-	}
-	return int(m.Inline)
-}
+func (m Machine) inline() uint32 { return cmp.Or(m.Inline, 40) }
 
 // buffer returns the address of the task's path names.
 func (k *Kernel) buffer() uint64 { return k.m.at(pathBase) + uint64(k.ev.PID)<<12 }
@@ -61,44 +57,28 @@ func Header() *schema.Header { return Machine{}.Header() }
 // Header returns a complete header of the machine.
 func (m Machine) Header() *schema.Header {
 	h := &schema.Header{
-		Writer: "tracetest", RunId: []byte("0123456789abcdef"), StartUnixNs: 1 + m.Clock, StartBootNs: 1,
-		Kernel: &schema.Kernel{Release: "6.12.0-test", Version: "#1", Machine: "x86_64"},
+		Writer: "tracetest", RunId: []byte(cmp.Or(m.RunID, "0123456789abcdef")), StartUnixNs: 1 + m.Clock, StartBootNs: 1,
+		Kernel: &schema.Kernel{Release: cmp.Or(m.Release, "6.12.0-test"), Version: "#1", Machine: "x86_64"},
 		Layout: &schema.Layout{
 			DentrySize: dentrySize, DHash: 8, DParent: 24, DName: 32, DInode: 48, InlineName: inlineName,
-			InlineNameSize: uint32(m.inline()), InlineNameField: "d_shortname", ExternalName: 24, FilenameIname: 32,
+			InlineNameSize: m.inline(), InlineNameField: "d_shortname", ExternalName: cmp.Or(m.External, 24), FilenameIname: 32,
 			DentryHashtable: m.at(hashtable), DHashShift: hashShift, PageSize: 4096,
 			NameHash: schema.NameHash_NAME_HASH_WORD64_LE,
 		},
 		RingBufferBytes: 16 << 20, WatchLimit: 65536, ParentsWatched: true,
 	}
-	if m.Release != "" {
-		h.Kernel.Release = m.Release
-	}
-	if m.RunID != "" {
-		h.RunId = []byte(m.RunID)
-	}
-	if m.External != 0 {
-		h.Layout.ExternalName = m.External
-	}
 	for _, info := range schema.Catalogue() {
 		if info.Role == schema.RoleUnlink && !m.Unlink {
 			continue
 		}
-		for phase, s := range map[schema.Phase]*schema.Shape{schema.Enter: info.Enter, schema.Exit: info.Exit} {
-			if s != nil {
+		for _, phase := range []schema.Phase{schema.Enter, schema.Exit} {
+			if info.Role.Shape(phase) != nil {
 				h.Probe = append(h.Probe, &schema.Probe{Role: info.Role, Phase: phase, Attached: true,
-					Symbol: m.symbol(info.Role), Attach: schema.Attach_ATTACH_FENTRY})
+					Symbol: cmp.Or(m.Symbols[info.Role], Symbol(info.Role)), Attach: schema.Attach_ATTACH_FENTRY})
 			}
 		}
 	}
 	return h
-}
-
-func (m Machine) symbol(r schema.Role) string {
-	if s := m.Symbols[r]; s != "" {
-		return s
-	}
-	return Symbol(r)
 }
 
 // Symbol returns the zero Machine's symbol for a role: the one that the catalogue's Doc names.

@@ -4,7 +4,10 @@ package tracetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/dtrec/dtrec/schema"
 )
 
 // Op is one action of a program in a scene: a word, and the path it applies to.
@@ -33,13 +36,16 @@ func Scene(text string) ([]Op, error) {
 		if len(f) == 0 {
 			continue
 		}
-		if len(f) == 1 || actionOf(f[1]) == nil {
+		if len(f) == 1 || !slices.Contains(words, f[1]) {
 			return nil, fmt.Errorf("scene: %q is no PROGRAM WORD PATH", strings.TrimSpace(line))
 		}
 		ops = append(ops, Op{f[0], f[1], strings.Join(f[2:], " ")})
 	}
 	return ops, nil
 }
+
+// words are those that Play knows.
+var words = []string{"open", "create", "remove", "drop", "reclaim", "disturb", "exec", "exit", "onDisk", "cached"}
 
 // Play plays a scene, beginning with an empty disk. A program's process id follows from its name.
 func (k *Kernel) Play(ops []Op) {
@@ -48,10 +54,36 @@ func (k *Kernel) Play(ops []Op) {
 		comm, thread, _ := strings.Cut(o.Program, ".")
 		k.Task(PID(comm), comm)
 		if thread != "" {
-			k.Thread(uint32(thread[0] - '0'))
+			k.ev.TID += uint32(thread[0] - '0')
 		}
-		if do := actionOf(o.Do); do != nil {
-			do(k, o.Path, strings.Split(o.Path, "/"), disk)
+		switch parts := strings.Split(o.Path, "/"); o.Do {
+		case "open":
+			k.Open(disk[o.Path], parts...)
+		case "create":
+			k.Create(parts...)
+			disk[o.Path] = true
+		case "remove":
+			if disk[o.Path] {
+				k.Remove(parts...)
+				delete(disk, o.Path)
+			}
+		case "drop":
+			k.DropCaches()
+		case "reclaim":
+			k.Reclaim(parts...)
+		case "disturb":
+			k.disturbed = true
+		case "exec":
+			k.Exec(parts...)
+		case "exit":
+			k.Exit(uint64(len(o.Path)) << 8)
+		case "onDisk":
+			disk[o.Path] = true
+		case "cached":
+			record := k.record
+			k.record = func(*schema.Event) {}
+			k.Open(disk[o.Path], parts...)
+			k.record = record
 		}
 	}
 }
@@ -63,30 +95,4 @@ func PID(comm string) uint32 {
 		pid = pid*7%5003 + uint32(c)
 	}
 	return pid
-}
-
-// actionOf returns what a word of a scene does; nil if there is no such word.
-func actionOf(word string) func(k *Kernel, path string, parts []string, disk map[string]bool) {
-	return map[string]func(*Kernel, string, []string, map[string]bool){
-		"open": func(k *Kernel, path string, parts []string, disk map[string]bool) { k.Open(disk[path], parts...) },
-		"create": func(k *Kernel, path string, parts []string, disk map[string]bool) {
-			k.Create(parts...)
-			disk[path] = true
-		},
-		"remove": func(k *Kernel, path string, parts []string, disk map[string]bool) {
-			if disk[path] {
-				k.Remove(parts...)
-				delete(disk, path)
-			}
-		},
-		"cached": func(k *Kernel, path string, parts []string, disk map[string]bool) {
-			k.Unrecorded(func() { k.Open(disk[path], parts...) })
-		},
-		"onDisk":  func(_ *Kernel, path string, _ []string, disk map[string]bool) { disk[path] = true },
-		"drop":    func(k *Kernel, _ string, _ []string, _ map[string]bool) { k.DropCaches() },
-		"reclaim": func(k *Kernel, _ string, parts []string, _ map[string]bool) { k.Reclaim(parts...) },
-		"disturb": func(k *Kernel, _ string, _ []string, _ map[string]bool) { k.Disturb() },
-		"exec":    func(k *Kernel, _ string, parts []string, _ map[string]bool) { k.Exec(parts...) },
-		"exit":    func(k *Kernel, path string, _ []string, _ map[string]bool) { k.Exit(uint64(len(path)) << 8) },
-	}[word]
 }

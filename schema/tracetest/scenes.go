@@ -3,28 +3,75 @@
 package tracetest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/schema"
 )
 
-// Unlink looks up a file with d_lookup, as unlink(2) does, and deletes it. The dentry stays, negative.
-func (k *Kernel) Unlink(components ...string) {
-	d := k.root
-	for _, c := range components[:len(components)-1] {
-		d = k.cache[key{d, c}]
-	}
-	name := components[len(components)-1]
-	found := k.cache[key{d, name}]
-	k.lookup(schema.RoleLookup, d, name, k.buffer()+1, found)
-	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.setDentry(found, e) })
-	k.endDelete(found)
+// open emits the entry of an open of a path. set adds what few opens have.
+func (k *Kernel) open(components []string, set func(*schema.Event)) {
+	path := "/" + strings.Join(components, "/")
+	k.emit(schema.RoleOpen, schema.Enter, func(e *schema.Event) {
+		e.Name, e.NameLen, e.NameAddr = path, uint32(len(path)), k.buffer()
+		set(e)
+	})
 }
 
-// endDelete ends a d_delete: the dentry stays, negative.
-func (k *Kernel) endDelete(d *dentry) {
+// opened emits the exit of an open that found a dentry.
+func (k *Kernel) opened(d *dentry) {
+	k.emit(schema.RoleOpen, schema.Exit, func(e *schema.Event) {
+		if d.inode == 0 {
+			e.Ret = ^uint64(1) // -ENOENT
+			return
+		}
+		k.setDentry(d, e)
+		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, fsType, fsDev
+	})
+}
+
+// Open opens the file at the path of the components. All but the last are directories.
+func (k *Kernel) Open(exists bool, components ...string) {
+	k.open(components, func(e *schema.Event) {
+		e.Flags, e.Start, e.DirFD = 0x8000, k.root.addr, schema.ATFDCWD
+	})
+	last := len(components) - 1
+	parent, at := k.walk(components[:last])
+	k.opened(k.lookUp(parent, components[last], at, exists))
+}
+
+// Create opens a path with O_CREAT and makes the file, as the kernel does it in ref-walk: with one d_lookup
+// for the last component.
+func (k *Kernel) Create(components ...string) {
+	k.open(components, func(e *schema.Event) { e.Flags, e.Mode = 0x8241, 0o100644 })
+	d := k.walkToParent(components, false)
+	if d.inode == 0 {
+		d.inode = k.inode()
+		k.show(schema.RoleInstantiate, schema.Exit, d)
+	}
+	k.opened(d)
+}
+
+// Remove is unlink(2) of a file that exists, from its walk on, with vfs_unlink around d_delete.
+func (k *Kernel) Remove(components ...string) {
+	d := k.walkToParent(components, true)
+	k.show(schema.RoleUnlink, schema.Enter, d)
+	k.delete(d)
+	k.emit(schema.RoleUnlink, schema.Exit, func(*schema.Event) {})
+}
+
+// Unlink looks up a cached file with d_lookup, as unlink(2) does, and deletes it. The dentry stays, negative.
+func (k *Kernel) Unlink(components ...string) {
+	d := k.cached(components)
+	k.lookup(schema.RoleLookup, d.parent, d.name, k.buffer()+1, d)
+	k.delete(d)
+}
+
+// delete is the d_delete of a dentry that nobody else holds: it stays, negative.
+func (k *Kernel) delete(d *dentry) {
+	k.show(schema.RoleDelete, schema.Enter, d)
 	d.inode = 0
-	k.emit(schema.RoleDelete, schema.Exit, func(e *schema.Event) { k.setDentry(d, e) })
+	k.show(schema.RoleDelete, schema.Exit, d)
 }
 
 // DropCaches kills every dentry that is not a directory, inside drop_slab.
@@ -46,69 +93,6 @@ func (k *Kernel) Forget() { k.free = nil }
 // Now returns the time of the last event, nanoseconds since boot.
 func (k *Kernel) Now() uint64 { return k.now }
 
-// Create opens a path with O_CREAT and makes the file, as the kernel does it in ref-walk: with one d_lookup
-// for the last component.
-func (k *Kernel) Create(components ...string) {
-	path := "/" + strings.Join(components, "/")
-	k.emit(schema.RoleOpen, schema.Enter, func(e *schema.Event) {
-		e.Name, e.NameLen, e.NameAddr, e.Flags, e.Mode = path, uint32(len(path)), k.buffer(), 0x8241, 0o100644
-	})
-	d, at := k.root, k.buffer()+1
-	last := len(components) - 1
-	for _, c := range components[:last] {
-		d = k.lookUp(d, c, at, true)
-		at += uint64(len(c)) + 1
-	}
-	name := components[last]
-	found := k.cache[key{d, name}]
-	k.lookup(schema.RoleLookup, d, name, at, found)
-	if found == nil {
-		found = k.alloc(d, name, at, false)
-	}
-	if found.inode == 0 {
-		found.inode = k.inode()
-		k.emit(schema.RoleInstantiate, schema.Exit, func(e *schema.Event) { k.setDentry(found, e) })
-	}
-	k.emit(schema.RoleOpen, schema.Exit, func(e *schema.Event) {
-		k.setDentry(found, e)
-		e.Ret, e.FSType, e.Dev = k.m.at(fileBase)+uint64(k.ev.PID)*512, fsType, fsDev
-	})
-}
-
-// Remove is unlink(2) of a file that exists, from its walk on, with vfs_unlink around d_delete.
-func (k *Kernel) Remove(components ...string) {
-	d, at := k.root, k.buffer()+1
-	last := len(components) - 1
-	for _, c := range components[:last] {
-		d = k.lookUp(d, c, at, true)
-		at += uint64(len(c)) + 1
-	}
-	name := components[last]
-	found := k.cache[key{d, name}]
-	k.lookup(schema.RoleLookup, d, name, at, found)
-	if found == nil {
-		found = k.alloc(d, name, at, true)
-	}
-	k.emit(schema.RoleUnlink, schema.Enter, func(e *schema.Event) { k.setDentry(found, e) })
-	k.emit(schema.RoleDelete, schema.Enter, func(e *schema.Event) { k.setDentry(found, e) })
-	k.endDelete(found)
-	k.emit(schema.RoleUnlink, schema.Exit, func(*schema.Event) {})
-}
-
-// Disturb makes the next walk of a cached component fail in rcu-walk and continue with d_lookup.
-func (k *Kernel) Disturb() { k.disturbed = true }
-
-// Unrecorded calls do without recording its events.
-func (k *Kernel) Unrecorded(do func()) {
-	emit := k.Emit
-	k.Emit = nil
-	do()
-	k.Emit = emit
-}
-
-// Thread makes thread n of the task do what follows.
-func (k *Kernel) Thread(n uint32) { k.ev.TID = k.ev.PID + n }
-
 // Exec emits that the task has begun to run the program at the path.
 func (k *Kernel) Exec(components ...string) {
 	k.emit(schema.RoleExec, schema.Enter, func(e *schema.Event) {
@@ -129,16 +113,18 @@ func (k *Kernel) Exit(status uint64) {
 
 // Reclaim kills the dentry of a path, if it is cached, in whatever task is running.
 func (k *Kernel) Reclaim(components ...string) {
+	if i := slices.Index(k.live, k.cached(components)); i >= 0 {
+		k.Kill(i)
+	}
+}
+
+// cached returns the dentry of a path; nil: it is not in the cache.
+func (k *Kernel) cached(components []string) *dentry {
 	d := k.root
-	for _, c := range components {
-		if d = k.cache[key{d, c}]; d == nil {
-			return
+	for _, name := range components {
+		if d = k.cache[key{d, name}]; d == nil {
+			return nil
 		}
 	}
-	for i, l := range k.live {
-		if l == d {
-			k.Kill(i)
-			return
-		}
-	}
+	return d
 }
