@@ -14,7 +14,6 @@ import (
 
 type checkOptions struct {
 	findingsOptions
-	format      outputFormat
 	page        string // page to hold against the trace; empty: none
 	strict, all bool
 }
@@ -54,7 +53,7 @@ number found with its meaning, 1 some were not, 2 not readable, or no number in 
 		RunE: func(cmd *cobra.Command, args []string) error { return runCheck(cmd, args, &o) },
 	}
 	o.register(cmd.Flags())
-	addFormatFlag(cmd, &o.format, textFormat, jsonFormat, ktapFormat, junitFormat)
+	addFormatFlag(cmd, textFormat, jsonFormat, ktapFormat, junitFormat)
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit 1 also if a claim is unproven, or the trace cut or damaged")
 	cmd.Flags().StringVar(&o.page, "page", "", "hold this Markdown `PAGE` against the trace; - for stdin")
 	cmd.Flags().BoolVar(&o.all, "all", false, "with --page, list what was found as well")
@@ -62,11 +61,11 @@ number found with its meaning, 1 some were not, 2 not readable, or no number in 
 }
 
 func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
-	if err := checkPageFlags(cmd, o.page, len(args), o.format); err != nil {
+	if err := checkPageFlags(cmd, o.page, len(args)); err != nil {
 		return err
 	}
 	if o.page != "" {
-		return checkPage(cmd, o.page, args[0], o.findingsOptions, o.format, o.all)
+		return checkPage(cmd, o.page, args[0], o.all)
 	}
 	if twice := firstRepeated(args); twice != "" {
 		return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
@@ -94,10 +93,10 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 // write prints one run in full and several as a table. In JSON it prints one object per run.
 func (o *checkOptions) write(cmd *cobra.Command, several bool, names []string, runs []report.Verdicts) error {
 	out := cmd.OutOrStdout()
-	switch {
-	case o.format == ktapFormat || o.format == junitFormat:
-		return writeTests(out, several, names, runs, o.strict, o.format)
-	case o.format == jsonFormat:
+	switch format := formatOf(cmd); {
+	case format == ktapFormat || format == junitFormat:
+		return writeTests(out, several, names, runs, o.strict, format)
+	case format == jsonFormat:
 		for i := range runs {
 			if err := runs[i].WriteJSON(out); err != nil {
 				return err
@@ -112,7 +111,7 @@ func (o *checkOptions) write(cmd *cobra.Command, several bool, names []string, r
 
 // writeTests prints the verdicts of all runs as tests. If there are several runs, the class of each
 // test begins with the file's name.
-func writeTests(w io.Writer, several bool, names []string, runs []report.Verdicts, strict bool, format outputFormat) error {
+func writeTests(w io.Writer, several bool, names []string, runs []report.Verdicts, strict bool, format string) error {
 	var tests []suite.Test
 	for i := range runs {
 		for _, t := range runs[i].Tests(strict) {

@@ -92,7 +92,7 @@ func isText(start []byte) bool {
 }
 
 // checkPage checks a page against a trace, which it reads once, and prints the result.
-func checkPage(cmd *cobra.Command, path, file string, o findingsOptions, format outputFormat, all bool) error {
+func checkPage(cmd *cobra.Command, path, file string, all bool) error {
 	if path == "-" && file == "-" {
 		return usageError(cmd, errors.New("the page and the trace cannot both be stdin"))
 	}
@@ -100,7 +100,7 @@ func checkPage(cmd *cobra.Command, path, file string, o findingsOptions, format 
 	if err != nil {
 		return err
 	}
-	t, err := openTrace(cmd, file, o.run)
+	t, err := openTrace(cmd, file)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func checkPage(cmd *cobra.Command, path, file string, o findingsOptions, format 
 		return &exitError{exitTrouble, fmt.Errorf("%s: nothing in it can be held against a trace", inputName(path)),
 			"a page has addresses, hashes or subtractions, as 'dtrec report' writes them"}
 	}
-	if format == jsonFormat {
+	if formatOf(cmd) == jsonFormat {
 		err = r.WriteJSON(cmd.OutOrStdout())
 	} else {
 		err = r.WriteText(cmd.OutOrStdout(), inputName(path), all)
@@ -142,8 +142,8 @@ func pageOptions(command []string, src replay.Source) (replay.Source, report.Opt
 }
 
 // checkPageFlags refuses flags that have no meaning together with --page, and --all without it.
-func checkPageFlags(cmd *cobra.Command, page string, files int, format outputFormat) error {
-	switch {
+func checkPageFlags(cmd *cobra.Command, page string, files int) error {
+	switch format := formatOf(cmd); {
 	case page == "" && cmd.Flags().Changed("all"):
 		return usageError(cmd, errors.New("--all is for a page: it lists what was found as well"))
 	case page == "":

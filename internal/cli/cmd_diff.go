@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"syscall"
 
@@ -63,7 +62,7 @@ skips a kernel that cannot be judged (docs/bisect.md).`,
 		Args: exactArgs(2, "two traces"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
-	addFormatFlag(cmd, &c.format, textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat)
+	addFormatFlag(cmd, textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat)
 	f := cmd.Flags()
 	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
 	f.Lookup("latency").NoOptDefVal = defaultLatency
@@ -71,16 +70,14 @@ skips a kernel that cannot be judged (docs/bisect.md).`,
 	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
 	f.Var(listOf(&c.only, parseOneOf(diff.Kinds()...), wordStrings(diff.Kinds())...), "only", "count differences of these `KINDS` only, e.g. steps,calls")
 	f.Bool("bisect", false, "exit 125, not 2, where the runs cannot be judged")
-	f.IntVar(&c.runs[0], "run-a", 0, "read run `N` of A, where the file has several, from 1")
-	f.IntVar(&c.runs[1], "run-b", 0, "read run `N` of B, where the file has several, from 1")
+	f.Int("run-a", 0, "read run `N` of A, where the file has several, from 1")
+	f.Int("run-b", 0, "read run `N` of B, where the file has several, from 1")
 	return cmd
 }
 
 // diffCmd holds the flags of dtrec diff.
 type diffCmd struct {
-	format  outputFormat
 	latency float64
-	runs    [2]int
 	rename  map[string]string
 	allow   string
 	only    []diff.Kind
@@ -104,7 +101,7 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 	if allowed != nil {
 		r.Accept(allowed)
 	}
-	written := c.write(cmd.OutOrStdout(), r)
+	written := writeDiff(cmd, r)
 	if r.Verdict() == diff.Undecided && (written == nil || errors.Is(written, syscall.EPIPE)) {
 		return &exitError{code: exitTrouble, err: fmt.Errorf("no difference found, but %s", strings.Join(r.Doubts, "; ")),
 			hint: "record again, to the end and without loss"}
@@ -149,7 +146,7 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 	var later bytes.Buffer // the traces are read in parallel; warnings about the second are printed after those about the first
 	defer later.WriteTo(cmd.ErrOrStderr())
 	for i, path := range args {
-		t, err := openSeekable(cmd, path, c.runs[i])
+		t, err := open(cmd, path, []string{"run-a", "run-b"}[i], true)
 		if err != nil {
 			return nil, err
 		}
@@ -157,10 +154,7 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 		if i == 1 {
 			t.stderr = &later
 		}
-		again, err := t.newSeeker(c.runs[i])
-		if err != nil {
-			return nil, err
-		}
+		again := schema.NewSeeker(t.file, sizeOf(t.file), t.run)
 		defer again.Close()
 		in[i] = diff.Input{Name: t.name, Source: t, Again: func(id uint64) (replay.Source, error) {
 			r, err := again.At(id)
@@ -169,8 +163,8 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 			}
 			return r, nil
 		}}
-		if c.runs[i] > 0 {
-			in[i].Name = fmt.Sprintf("%s run %d", t.name, c.runs[i])
+		if t.run > 0 {
+			in[i].Name = fmt.Sprintf("%s run %d", t.name, t.run)
 		}
 	}
 	if a, b := in[0].Header().Logged(), in[1].Header().Logged(); a != b {
@@ -188,8 +182,9 @@ func (c *diffCmd) compare(cmd *cobra.Command, args []string) (*diff.Result, erro
 	return diff.Compare(in[0], in[1], diff.Options{Latency: c.latency, Rename: rename})
 }
 
-func (c *diffCmd) write(w io.Writer, r *diff.Result) error {
-	switch c.format {
+func writeDiff(cmd *cobra.Command, r *diff.Result) error {
+	w := cmd.OutOrStdout()
+	switch formatOf(cmd) {
 	case markdownFormat:
 		return r.WriteMarkdown(w)
 	case jsonFormat:

@@ -10,7 +10,6 @@ import (
 
 func newDoctorCmd() *cobra.Command {
 	var mode bpf.Mode
-	var format outputFormat
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say whether this machine can record, and what it would miss",
@@ -30,7 +29,7 @@ missed hits are not counted), 2 this machine, or this user, cannot record.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := doctor.Diagnose(mode)
 			write := d.WriteText
-			if format == jsonFormat {
+			if formatOf(cmd) == jsonFormat {
 				write = d.WriteJSON
 			}
 			if err := write(cmd.OutOrStdout()); err != nil {
@@ -42,7 +41,7 @@ missed hits are not counted), 2 this machine, or this user, cannot record.`,
 			return nil
 		},
 	}
-	addFormatFlag(cmd, &format, textFormat, jsonFormat)
+	addFormatFlag(cmd, textFormat, jsonFormat)
 	addAttachFlag(cmd, &mode)
 	return addOutputFlags(cmd)
 }

@@ -16,12 +16,11 @@ import (
 type exportOptions struct {
 	export.Options
 	destination
-	format string
-	run    int
 }
 
 func newExportCmd() *cobra.Command {
-	o := exportOptions{format: "csv", Options: export.Options{Table: "calls", Measure: "calls"}}
+	format := "csv"
+	o := exportOptions{Options: export.Options{Table: "calls", Measure: "calls"}}
 	formats, theFormats := describeValues(export.Formats(), func(f export.Format) (string, string) { return f.Name, f.Doc })
 	tables, theTables := describeValues(export.Tables(), func(t export.Table) (string, string) { return t.Name, t.Doc })
 	measures, _ := describeValues(export.Measures(), func(m export.Measure) (string, string) { return m.Name, m.Unit })
@@ -43,26 +42,26 @@ Exit status: 0 written, 2 not readable or not written.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.export(cmd, args[0]) },
 	}
 	f := cmd.Flags()
-	f.Var(oneOf(&o.format, formats...), "format", "`FORMAT` to write")
+	f.Var(oneOf(&format, formats...), "format", "`FORMAT` to write")
 	f.Var(oneOf(&o.Table, tables...), "table", "csv, ndjson: the `TABLE` to write")
 	f.Var(oneOf(&o.Measure, measures...), "of", "folded: count `WHAT`: "+joinWords(measures))
 	o.notTrace = true
 	o.register(cmd, "-", "write to `OUT`, - for stdout")
-	addRunFlag(f, &o.run)
+	addRunFlag(f)
 	return cmd
 }
 
 func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 	all := export.Formats()
-	format := all[slices.IndexFunc(all, func(f export.Format) bool { return f.Name == o.format })]
+	format := all[slices.IndexFunc(all, func(f export.Format) bool { return f.Name == formatOf(cmd) })]
 	stdout := cmd.OutOrStdout()
 	if format.Binary {
-		if err := o.refuseTerminal(cmd, o.format); err != nil {
+		if err := o.refuseTerminal(cmd, format.Name); err != nil {
 			return err
 		}
 		stdout = rawOut(cmd)
 	}
-	t, err := openTrace(cmd, path, o.run)
+	t, err := openTrace(cmd, path)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,6 @@ type importOptions struct {
 
 func newImportCmd() *cobra.Command {
 	var o importOptions
-	var format outputFormat
 	cmd := &cobra.Command{
 		Use:   "import [-o FILE] LOG",
 		Short: "Make a trace of a kernel log, or of what perf or trace-cmd printed",
@@ -50,7 +49,7 @@ report of dtrec itself.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.importLog(cmd, args[0]) },
 	}
 	o.register(cmd, "dtrec.pb", "write the trace to `FILE`, - for stdout")
-	addFormatFlag(cmd, &format, dmesgFormat)
+	addFormatFlag(cmd, dmesgFormat)
 	cmd.Flags().Lookup("format").Usage = "`FORMAT` of the log: dmesg, in whatever a kernel log comes"
 	cmd.Flags().BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
 	return cmd

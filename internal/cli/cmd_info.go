@@ -18,7 +18,6 @@ import (
 )
 
 func newInfoCmd() *cobra.Command {
-	var q questionFlags
 	var tasks bool
 	cmd := &cobra.Command{
 		Use:   "info FILE…",
@@ -38,34 +37,34 @@ Exit status: 0 read, 2 not readable.`,
 		Args: atLeastOne("one trace or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return infoTable(cmd, args, q.run, tasks, q.format)
+				return infoTable(cmd, args, tasks)
 			}
 			if tasks {
-				return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+				return ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 					p, err := answers.ListProcesses(t)
 					return p, p.WriteText, err
 				})
 			}
-			t, err := openIndexed(cmd, args[0], q.run)
+			t, err := openIndexed(cmd, args[0])
 			if err != nil {
 				return err
 			}
 			defer t.Close()
-			return showInfo(cmd, t, q.format)
+			return showInfo(cmd, t)
 		},
 	}
-	q.register(cmd)
+	addQuestionFlags(cmd)
 	cmd.Flags().BoolVar(&tasks, "tasks", false, "list the processes instead")
 	return cmd
 }
 
-func showInfo(cmd *cobra.Command, t *trace, format outputFormat) error {
+func showInfo(cmd *cobra.Command, t *trace) error {
 	info, err := replay.ReadInfo(t)
 	if err != nil {
 		return err
 	}
-	info.Bytes = t.bytes.n
-	if format == jsonFormat {
+	info.Bytes = t.progress.n
+	if formatOf(cmd) == jsonFormat {
 		return info.WriteJSON(cmd.OutOrStdout(), t.name)
 	}
 	return info.WriteText(cmd.OutOrStdout(), t.name)
@@ -73,7 +72,7 @@ func showInfo(cmd *cobra.Command, t *trace, format outputFormat) error {
 
 // infoTable prints a row for each trace. A trace that cannot be read is named on stderr; the others are
 // still printed, and the exit code is 2.
-func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format outputFormat) error {
+func infoTable(cmd *cobra.Command, paths []string, tasks bool) error {
 	if tasks {
 		return usageError(cmd, errors.New("--tasks: takes one trace"))
 	}
@@ -82,13 +81,13 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 	}
 	rows := [][]string{{"FILE", "KERNEL", "STARTED", "SECONDS", "EVENTS", "LOST", "STATE", "PROGRAMS", "BYTES"}}
 	failed := eachFile(cmd, paths, "read", func(path string) error {
-		row, err := infoRow(cmd, path, run, format)
+		row, err := infoRow(cmd, path)
 		if row != nil {
 			rows = append(rows, row)
 		}
 		return err
 	})
-	if format == textFormat {
+	if formatOf(cmd) == textFormat {
 		out := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		for _, row := range rows {
 			fmt.Fprintln(out, strings.Join(row, "\t"))
@@ -102,14 +101,14 @@ func infoTable(cmd *cobra.Command, paths []string, run int, tasks bool, format o
 
 // infoRow returns the row of a trace in the table. It is nil with --format json, which it prints
 // itself.
-func infoRow(cmd *cobra.Command, path string, run int, format outputFormat) ([]string, error) {
-	t, err := openTrace(cmd, path, run)
+func infoRow(cmd *cobra.Command, path string) ([]string, error) {
+	t, err := openTrace(cmd, path)
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
-	if format == jsonFormat {
-		return nil, showInfo(cmd, t, format)
+	if formatOf(cmd) == jsonFormat {
+		return nil, showInfo(cmd, t)
 	}
 	i, err := replay.ReadInfo(t)
 	if err != nil {
@@ -125,7 +124,7 @@ func infoRow(cmd *cobra.Command, path string, run int, format outputFormat) ([]s
 		lost = "-"
 	}
 	return []string{t.name, replay.Printable(h.GetKernel().GetRelease()), started, fmt.Sprintf("%.3f", float64(i.Last-i.First)/1e9),
-		strconv.FormatUint(i.Events, 10), lost, stateOf(i), strconv.Itoa(len(i.Programs)), strconv.FormatInt(t.bytes.n, 10)}, nil
+		strconv.FormatUint(i.Events, 10), lost, stateOf(i), strconv.Itoa(len(i.Programs)), strconv.FormatInt(t.progress.n, 10)}, nil
 }
 
 func stateOf(i *replay.Info) string {

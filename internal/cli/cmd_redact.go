@@ -19,7 +19,6 @@ type redactOptions struct {
 	redact.Options
 	destination
 	keyFile string
-	run     int
 }
 
 func newRedactCmd() *cobra.Command {
@@ -46,12 +45,12 @@ Exit status: 0 written, 2 not readable or not written.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.Extensions, "extensions", false, "keep what follows the last dot of a name")
 	f.StringVar(&o.keyFile, "key", "", "make the tokens from the bytes of `FILE`, 16 or more; traces to be compared need the same; keep it secret")
-	addRunFlag(f, &o.run)
+	addRunFlag(f)
 	return cmd
 }
 
 func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
-	t, err := openSeekable(cmd, path, o.run)
+	t, err := openSeekable(cmd, path)
 	if err != nil {
 		return err
 	}
@@ -68,7 +67,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	err = o.write(rawOut(cmd), func(w io.Writer) error {
 		out.Writer = w
 		failed = redact.Trace(&out, func() (_ *schema.Reader, err error) {
-			last, err = t.rewind(o.run)
+			last, err = t.rewind()
 			return last, err
 		}, "dtrec "+version, o.Options)
 		return failed

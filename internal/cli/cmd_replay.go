@@ -13,10 +13,8 @@ import (
 // replayOptions holds the flags of replay.
 type replayOptions struct {
 	filterOptions
-	run    int
-	format outputFormat
-	color  string
-	wide   bool
+	color string
+	wide  bool
 }
 
 func newReplayCmd() *cobra.Command {
@@ -48,8 +46,8 @@ Exit status: 0 printed, 2 not readable.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.replay(cmd, args[0]) },
 	}
 	f := cmd.Flags()
-	addRunFlag(f, &o.run)
-	addFormatFlag(cmd, &o.format, textFormat, dmesgFormat, jsonFormat)
+	addRunFlag(f)
+	addFormatFlag(cmd, textFormat, dmesgFormat, jsonFormat)
 	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "`WHEN` to color text: auto, always, never")
 	f.BoolVar(&o.wide, "wide", false, "with symbols, addresses and hashes, however long a line gets")
 	f.Var(listOf(&o.picks.Roles, readRole, roleNames()...), "role", "only events of these `ROLES`, e.g. open,alloc")
@@ -62,16 +60,16 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	if o.usesIndex() {
 		open = openIndexed
 	}
-	t, err := open(cmd, path, o.run)
+	t, err := open(cmd, path)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
 	filter := o.filter(t.Header())
-	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, o.newFormat(onTerminal(cmd)))
+	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, o.newFormat(cmd))
 	if err == nil && t.skipped > 0 {
 		if empty != nil { // the nearest name may be in a frame that was passed over
-			return printNearest(cmd, path, o.run, filter)
+			return printNearest(cmd, path, filter)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: %d events were passed over by the seek index: after the first of them dentries have no D numbers, and calls entered there no entry; '%s … - < FILE' reads all\n", t.skipped, t.command)
 	}
@@ -81,13 +79,13 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 
 // newFormat returns the format to print in. Under --color auto, text is colored only on a terminal (see
 // no-color.org).
-func (o *replayOptions) newFormat(terminal bool) replay.Format {
-	switch o.format {
+func (o *replayOptions) newFormat(cmd *cobra.Command) replay.Format {
+	switch formatOf(cmd) {
 	case dmesgFormat:
 		return replay.NewDmesg()
 	case jsonFormat:
 		return replay.NewJSON()
 	}
-	color := o.color == "always" || o.color == "auto" && terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	color := o.color == "always" || o.color == "auto" && onTerminal(cmd) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return replay.NewText(replay.TextOptions{Color: color, Wide: o.wide})
 }

@@ -19,7 +19,6 @@ import (
 func newReportCmd() *cobra.Command {
 	var o findingsOptions
 	var page report.PageOptions
-	var format outputFormat
 	cmd := &cobra.Command{
 		Use:   "report FILE",
 		Short: "Write what happened, and the proof, as a page",
@@ -50,20 +49,20 @@ Exit status: 0 written, 2 not readable.`,
   dtrec report --format html -o run1.html traces/run1.pb`,
 		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != markdownFormat {
+			if formatOf(cmd) != markdownFormat {
 				for _, name := range append([]string{"without", "explain", "select", "brief", "front-matter"}, filterFlags...) {
 					if cmd.Flags().Changed(name) {
 						return usageError(cmd, fmt.Errorf("--%s is for Markdown", name))
 					}
 				}
-				return writeHTML(cmd, args[0], o.run, format)
+				return writeHTML(cmd, args[0])
 			}
 			page.Judged = o.givenFlags(cmd)
 			return o.writePage(cmd, args[0], page)
 		},
 	}
 	o.register(cmd.Flags())
-	addFormatFlag(cmd, &format, markdownFormat, htmlFormat, jsonFormat)
+	addFormatFlag(cmd, markdownFormat, htmlFormat, jsonFormat)
 	registerPage(cmd.Flags(), &page)
 	return cmd
 }
@@ -85,7 +84,7 @@ func readExplained(what string) (hash bool, err error) {
 
 // writePage writes the page of the trace in a file to stdout.
 func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report.PageOptions) error {
-	t, err := openTrace(cmd, path, o.run)
+	t, err := openTrace(cmd, path)
 	if err != nil {
 		return err
 	}
@@ -126,12 +125,11 @@ func writePage(w io.Writer, src replay.Source, judged report.Options, page repor
 // findingsOptions holds the flags shared by the commands that judge a trace.
 type findingsOptions struct {
 	filterOptions
-	run     int
 	without []schema.Role
 }
 
 func (o *findingsOptions) register(f *pflag.FlagSet) {
-	addRunFlag(f, &o.run)
+	addRunFlag(f)
 	f.Var(listOf(&o.without, readRole, roleNames()...), "without", "judge as if these `ROLES` had not been recorded, e.g. insert,kill")
 	o.filterOptions.register(f)
 }
@@ -147,7 +145,7 @@ func (o *findingsOptions) givenFlags(cmd *cobra.Command) (words []string) {
 
 // findings reads a trace to its end and judges it, keeping only what the verdicts need.
 func findings(cmd *cobra.Command, path string, o findingsOptions) (*report.Findings, error) {
-	t, err := openTrace(cmd, path, o.run)
+	t, err := openTrace(cmd, path)
 	if err != nil {
 		return nil, err
 	}
@@ -174,8 +172,8 @@ func (o *findingsOptions) judgedPart(t replay.Source) (replay.Source, report.Opt
 }
 
 // writeHTML writes the HTML page, or as JSON the value that this page shows.
-func writeHTML(cmd *cobra.Command, path string, run int, format outputFormat) error {
-	t, err := openSeekable(cmd, path, run)
+func writeHTML(cmd *cobra.Command, path string) error {
+	t, err := openSeekable(cmd, path)
 	if err != nil {
 		return err
 	}
@@ -189,10 +187,10 @@ func writeHTML(cmd *cobra.Command, path string, run int, format outputFormat) er
 		t.Reader.Close()
 		t.Reader = nil // the event that it decoded last is no longer needed
 		var err error
-		t.Reader, err = t.rewind(run)
+		t.Reader, err = t.rewind()
 		return t.Reader, err
 	}
-	if format == jsonFormat {
+	if formatOf(cmd) == jsonFormat {
 		return html.WriteJSON(cmd.OutOrStdout(), t.name, source)
 	}
 	return html.Write(cmd.OutOrStdout(), t.name, source)

@@ -34,7 +34,6 @@ func nearFilter(target answers.Target, what string) *replay.Filter {
 }
 
 func newShowCmd() *cobra.Command {
-	var q questionFlags
 	cmd := &cobra.Command{
 		Use:   "show FILE WHAT",
 		Short: "Say what is known of one dentry, path, name, process or event",
@@ -62,7 +61,7 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 				return usageError(cmd, fmt.Errorf("%s is no file: the trace comes first, as in '%s %s %s'", display(args[0]), cmd.CommandPath(), display(args[1]), display(args[0])))
 			}
 			none := false
-			err = q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+			err = ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				shown, err := answers.Show(t, target)
 				if none = err == nil && len(shown.Sections) == 0; none {
 					hint := ""
@@ -74,11 +73,11 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 				return shown, shown.WriteText, err
 			})
 			if filter := nearFilter(target, args[1]); none && filter != nil && args[0] != "-" {
-				err = printNearest(cmd, args[0], q.run, filter)
+				err = printNearest(cmd, args[0], filter)
 			}
 			return answerError(none, err)
 		},
 	}
-	q.register(cmd)
+	addQuestionFlags(cmd)
 	return cmd
 }

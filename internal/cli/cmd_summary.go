@@ -11,7 +11,6 @@ import (
 )
 
 func newSummaryCmd() *cobra.Command {
-	var q questionFlags
 	var o filterOptions
 	cmd := &cobra.Command{
 		Use:   "summary FILE",
@@ -33,20 +32,20 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec summary --format json run1.pb | jq '.programs[] | [.program, .failed]'`,
 		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+			return ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				src := o.picker(t)
 				s, err := answers.Summarize(src)
 				s.Picked = o.givenFilters(cmd)
 				explainEmptyPick(cmd, src)
 				file := args
-				if cmd.Flags().Changed("run") {
-					file = append([]string{fmt.Sprintf("--run=%d", q.run)}, args...)
+				if t.run > 0 {
+					file = append([]string{fmt.Sprintf("--run=%d", t.run)}, args...)
 				}
 				return s, func(w io.Writer) error { return s.WriteText(w, file...) }, err
 			})
 		},
 	}
-	q.register(cmd)
+	addQuestionFlags(cmd)
 	o.register(cmd.Flags())
 	return cmd
 }

@@ -11,7 +11,6 @@ import (
 )
 
 func newTopCmd() *cobra.Command {
-	var q questionFlags
 	var o filterOptions
 	rows, of, by := 20, "calls", "path"
 	choice := func(c answers.Choice) (string, string) { return c.Name, c.Says }
@@ -46,20 +45,20 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec top --by program --of time -n 5 run1.pb`,
 		Args: exactArgs(1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return q.ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
+			return ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				src := o.picker(t)
 				top, err := answers.TopOf(src, of, by, rows)
 				if top == nil {
 					return nil, nil, usageError(cmd, err)
 				}
-				if err == nil && !explainEmptyPick(cmd, src) && q.format == textFormat && len(top.Rows) == 0 && !src.Header().Logged() {
+				if err == nil && !explainEmptyPick(cmd, src) && formatOf(cmd) == textFormat && len(top.Rows) == 0 && !src.Header().Logged() {
 					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s%s\n", of, o.picksClause(cmd))
 				}
 				return top, top.WriteText, err
 			})
 		},
 	}
-	q.register(cmd)
+	addQuestionFlags(cmd)
 	o.register(cmd.Flags())
 	cmd.Flags().Var(oneOf(&of, ofs...), "of", "`WHAT` is counted")
 	cmd.Flags().Var(oneOf(&by, bys...), "by", "`WHAT` it is grouped by")

@@ -82,8 +82,8 @@ func printLines(cmd *cobra.Command, lines []string) bool {
 }
 
 // printNearest reads all of a trace from which a filter picked nothing, and says on stderr what would match.
-func printNearest(cmd *cobra.Command, path string, run int, filter *replay.Filter) error {
-	t, err := openTrace(cmd, path, run)
+func printNearest(cmd *cobra.Command, path string, filter *replay.Filter) error {
+	t, err := openTrace(cmd, path)
 	if err != nil {
 		return err
 	}

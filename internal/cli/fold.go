@@ -22,7 +22,7 @@ func addWideFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		d, ok := cmd.OutOrStdout().(*terminalFilter)
 		columns := terminalColumns(cmd)
-		if format := cmd.Flags().Lookup("format"); !ok || wide || columns == 0 || format != nil && format.Value.String() != string(textFormat) {
+		if !ok || wide || columns == 0 || formatOf(cmd) != textFormat {
 			return run(cmd, args)
 		}
 		was, f := *d, &folder{w: d.w, columns: columns}

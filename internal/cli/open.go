@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 	"github.com/spf13/cobra"
@@ -28,9 +29,10 @@ type trace struct {
 	*schema.Reader
 	name      string // its name in messages
 	command   string // path of the command that reads it, such as "dtrec check"
+	run       int    // which of several runs, from 1; 0: the only one
 	file      *os.File
 	spooled   bool // file is a temporary file
-	bytes     *countReader
+	progress  progress
 	stderr    io.Writer
 	nextCalls uint64 // records asked for
 	lastID    uint64 // id of the last event read or known to be missing
@@ -39,10 +41,10 @@ type trace struct {
 	endErr    error  // the error that ended the reading; nil before
 }
 
-// openTrace opens a file, or stdin for "-", and reads the header of the wanted run
+// openTrace opens a file, or stdin for "-", and reads the header of the run that --run picks
 // (see schema.NewReader). Close it.
-func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
-	return open(cmd, path, run, false)
+func openTrace(cmd *cobra.Command, path string) (*trace, error) {
+	return open(cmd, path, "run", false)
 }
 
 // maxWholeRead is the size up to which a file is read from beginning to end instead of by its index: that
@@ -50,45 +52,46 @@ func openTrace(cmd *cobra.Command, path string, run int) (*trace, error) {
 const maxWholeRead = 1 << 20
 
 // openIndexed is openTrace for a command that may skip frames of a large file by its seek index.
-func openIndexed(cmd *cobra.Command, path string, run int) (*trace, error) {
-	t, err := openTrace(cmd, path, run)
-	if err != nil || t.file == nil {
-		return t, err
+func openIndexed(cmd *cobra.Command, path string) (*trace, error) {
+	t, err := openTrace(cmd, path)
+	if err != nil {
+		return nil, err
 	}
-	info, err := t.file.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() <= maxWholeRead {
+	size := sizeOf(t.file)
+	if size <= maxWholeRead {
 		return t, nil
 	}
-	indexed, err := schema.NewReaderAt(t.file, info.Size(), run)
+	indexed, err := schema.NewReaderAt(t.file, size, t.run)
 	if err != nil {
 		t.Close()
 		return nil, t.explain(err)
 	}
 	t.Reader.Close()
-	t.Reader, t.bytes.n = indexed, info.Size()
+	t.Reader, t.progress.n = indexed, size
 	return t, nil
 }
 
 // openSeekable is openTrace for a command that reads the trace twice: a pipe is copied to a temporary
 // file first.
-func openSeekable(cmd *cobra.Command, path string, run int) (*trace, error) {
-	return open(cmd, path, run, true)
+func openSeekable(cmd *cobra.Command, path string) (*trace, error) {
+	return open(cmd, path, "run", true)
 }
 
-func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) {
-	t := &trace{command: cmd.CommandPath(), stderr: cmd.ErrOrStderr()}
-	in, err := t.openSource(cmd, path)
+// open opens a trace; runFlag is the name of the flag that picks the run.
+func open(cmd *cobra.Command, path, runFlag string, twice bool) (*trace, error) {
+	run, _ := cmd.Flags().GetInt(runFlag)
+	t := &trace{name: inputName(path), command: cmd.CommandPath(), run: run, stderr: cmd.ErrOrStderr()}
+	in, err := openInput(cmd, path)
+	t.file, _ = in.(*os.File) // nil for stdin
+	if err == nil && twice {
+		in, err = t.spool(in)
+	}
 	if err != nil {
+		t.closeFile()
 		return nil, t.explain(err)
 	}
-	if twice {
-		if in, err = t.spool(in); err != nil {
-			t.closeFile()
-			return nil, t.explain(err)
-		}
-	}
-	t.bytes = &countReader{r: in, progress: newProgress(cmd, t)}
-	buffered := bufio.NewReaderSize(t.bytes, 64<<10)
+	t.progress = newProgress(cmd, t, in)
+	buffered := bufio.NewReaderSize(&t.progress, 64<<10)
 	start, _ := buffered.Peek(8)
 	if t.Reader, err = schema.NewReader(buffered, run); err != nil {
 		t.closeFile()
@@ -100,20 +103,19 @@ func open(cmd *cobra.Command, path string, run int, twice bool) (*trace, error) 
 	return t, nil
 }
 
-func (t *trace) openSource(cmd *cobra.Command, path string) (io.Reader, error) {
-	t.name = inputName(path)
-	in, err := openInput(cmd, path)
-	t.file, _ = in.(*os.File) // nil for stdin
-	return in, err
+// sizeOf returns the size of a regular file, and −1 of anything else, which may be nil.
+func sizeOf(f *os.File) int64 {
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // a nil file has no information
+		return info.Size()
+	}
+	return -1
 }
 
 // spool makes sure that the trace is in a regular file. Anything else is copied to a temporary file
 // whose name is removed at once.
-func (t *trace) spool(in io.Reader) (io.Reader, error) {
-	if t.file != nil {
-		if info, err := t.file.Stat(); err == nil && info.Mode().IsRegular() {
-			return t.file, nil
-		}
+func (t *trace) spool(in io.ReadCloser) (io.ReadCloser, error) {
+	if sizeOf(t.file) >= 0 {
+		return in, nil
 	}
 	f, err := os.CreateTemp("", "dtrec-*")
 	if err != nil {
@@ -129,21 +131,12 @@ func (t *trace) spool(in io.Reader) (io.Reader, error) {
 	return f, err
 }
 
-// newSeeker returns a seeker that reads the run once more, from any event on.
-func (t *trace) newSeeker(run int) (*schema.Seeker, error) {
-	info, err := t.file.Stat()
-	if err != nil {
-		return nil, t.explain(err)
-	}
-	return schema.NewSeeker(t.file, info.Size(), run), nil
-}
-
 // rewind returns a reader of the run from its beginning.
-func (t *trace) rewind(run int) (*schema.Reader, error) {
+func (t *trace) rewind() (*schema.Reader, error) {
 	if _, err := t.file.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	return schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), run)
+	return schema.NewReader(bufio.NewReaderSize(t.file, 64<<10), t.run)
 }
 
 // Next returns the next record, as Reader.Next does, and reports damage and a missing end on stderr as
@@ -218,9 +211,7 @@ func (t *trace) Close() {
 }
 
 func (t *trace) closeFile() {
-	if t.bytes != nil {
-		t.bytes.progress.clear()
-	}
+	t.progress.clear()
 	if t.file == nil {
 		return
 	}
@@ -232,10 +223,6 @@ func (t *trace) closeFile() {
 
 // explain adds the remedy to an error of opening or reading a trace.
 func (t *trace) explain(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err // the name is printed before it already
-	}
 	hint := "check the disk, or the pipe the trace comes from"
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
@@ -259,7 +246,7 @@ func (t *trace) explain(err error) error {
 	case errors.Is(err, schema.ErrNoRun):
 		hint = "--run counts from 1"
 	}
-	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, err), hint: hint}
+	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, tracefile.Bare(err)), hint: hint}
 }
 
 // notTrace returns the error for a file that is not a trace, with a remedy that depends on its first
@@ -300,26 +287,14 @@ func decompressHint(start []byte, command string) string {
 // display returns a name as messages show it.
 func display(name string) string { return replay.Printable(name) }
 
-// countReader counts the bytes read, and shows the progress.
-type countReader struct {
-	r        io.Reader
-	n        int64
-	progress *progress
-}
-
-func (c *countReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n += int64(n)
-	c.progress.at(c.n)
-	return n, err
-}
-
-// progress is a line on stderr, shown after the first second of reading if stderr is a terminal and
-// stdout is not: on one terminal the two would be mixed.
+// progress counts what is read of a trace, and shows it in a line on stderr after the first second, if stderr
+// is a terminal and stdout is not: on one terminal the two would be mixed.
 type progress struct {
+	r     io.Reader
+	n     int64     // bytes read
 	w     io.Writer // nil: no progress is shown
 	name  string
-	size  int64 // bytes; 0: not known, as for a pipe
+	size  int64 // bytes; negative: not known, as for a pipe
 	next  time.Time
 	shown bool
 }
@@ -329,30 +304,29 @@ const (
 	progressEvery = 200 * time.Millisecond
 )
 
-func newProgress(cmd *cobra.Command, t *trace) *progress {
-	w := unfiltered(cmd.ErrOrStderr())
-	if !isTerminal(w) || onTerminal(cmd) {
-		return &progress{}
-	}
-	p := &progress{w: w, name: t.name, next: time.Now().Add(progressAfter)}
-	if t.file != nil {
-		if info, err := t.file.Stat(); err == nil && info.Mode().IsRegular() {
-			p.size = info.Size()
-		}
+func newProgress(cmd *cobra.Command, t *trace, in io.Reader) progress {
+	p := progress{r: in, name: t.name, size: sizeOf(t.file), next: time.Now().Add(progressAfter)}
+	if w := unfiltered(cmd.ErrOrStderr()); isTerminal(w) && !onTerminal(cmd) {
+		p.w = w
 	}
 	return p
 }
 
-// at shows that n bytes have been read. If the file is read twice, it reaches 100 % twice.
-func (p *progress) at(n int64) {
-	if p.w == nil || time.Now().Before(p.next) {
-		return
+func (p *progress) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	if p.n += int64(n); p.w != nil && time.Now().After(p.next) {
+		p.show()
 	}
+	return n, err
+}
+
+// show shows how much has been read. If the file is read twice, it reaches 100 % twice.
+func (p *progress) show() {
 	p.next, p.shown = time.Now().Add(progressEvery), true
 	if p.size > 0 {
-		fmt.Fprintf(p.w, "\r\x1b[Kdtrec: %s: %d %% read", p.name, min(100, 100*n/p.size))
+		fmt.Fprintf(p.w, "\r\x1b[Kdtrec: %s: %d %% read", p.name, min(100, 100*p.n/p.size))
 	} else {
-		fmt.Fprintf(p.w, "\r\x1b[Kdtrec: %s: %d MiB read", p.name, n>>20)
+		fmt.Fprintf(p.w, "\r\x1b[Kdtrec: %s: %d MiB read", p.name, p.n>>20)
 	}
 }
 

@@ -19,43 +19,64 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// wordValue is the value of a flag that takes one word, which read converts.
-type wordValue[T any] struct {
-	completions
-	to    *T
-	given string
+// flagValue is the value of a flag that takes words, which read converts: one, or as a list any number, with
+// commas between them or the flag repeated.
+type flagValue[T any] struct {
 	read  func(string) (T, error)
+	take  func(T) // is given every word that was read
+	list  bool
+	given []string
+	known []string // what the shell completes
 }
 
-// completions holds the words that the shell completes for a flag.
-type completions []string
+func (f *flagValue[T]) String() string        { return strings.Join(f.given, ",") }
+func (f *flagValue[T]) GetSlice() []string    { return f.given }
+func (f *flagValue[T]) completions() []string { return f.known }
 
-func (o completions) words() []string { return o }
+func (f *flagValue[T]) Type() string {
+	if f.list {
+		return "words"
+	}
+	return "string"
+}
 
-// addCompletions makes the shell complete the words of a command's flags.
-func addCompletions(cmd *cobra.Command) {
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if v, ok := f.Value.(interface{ words() []string }); ok && len(v.words()) > 0 {
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.words(), cobra.ShellCompDirectiveNoFileComp)) // fails only if one is registered already
+func (f *flagValue[T]) Set(s string) error {
+	words := []string{s}
+	if f.list {
+		words = strings.Split(s, ",")
+	}
+	for _, w := range words {
+		v, err := f.read(w)
+		if err != nil {
+			return err
 		}
-	})
+		f.take(v)
+	}
+	if f.list {
+		words = append(f.given, words...)
+	}
+	f.given = words
+	return nil
 }
 
 // flagOf returns the value of a flag that takes one word. Unless is the word that stands for the
 // default; if it is empty, the help shows no default.
-func flagOf[T any](to *T, unless string, read func(string) (T, error)) *wordValue[T] {
-	w := &wordValue[T]{to: to, given: unless, read: read}
-	if v, err := read(unless); err == nil {
-		*to = v
-	}
-	return w
+func flagOf[T any](to *T, unless string, read func(string) (T, error)) *flagValue[T] {
+	f := &flagValue[T]{read: read, take: func(v T) { *to = v }}
+	_ = f.Set(unless) // fails if it is empty, and leaves what is there
+	return f
 }
 
 // oneOf returns the value of a flag that must be one of the known words; *to is the default.
-func oneOf[T ~string](to *T, known ...T) *wordValue[T] {
-	w := flagOf(to, string(*to), parseOneOf(known...))
-	w.completions = wordStrings(known)
-	return w
+func oneOf(to *string, known ...string) *flagValue[string] {
+	f := flagOf(to, *to, parseOneOf(known...))
+	f.known = known
+	return f
+}
+
+// listOf returns the value of a flag that takes a list; words, if any, are offered for completion.
+func listOf[T any](to *[]T, read func(string) (T, error), words ...string) *flagValue[T] {
+	return &flagValue[T]{read: read, take: func(v T) { *to = append(*to, v) }, list: true, known: words}
 }
 
 func parseOneOf[T ~string](known ...T) func(string) (T, error) {
@@ -77,42 +98,13 @@ func wordStrings[T ~string](words []T) []string {
 	return out
 }
 
-func (w *wordValue[T]) String() string { return w.given }
-func (w *wordValue[T]) Type() string   { return "string" }
-
-func (w *wordValue[T]) Set(s string) (err error) {
-	if *w.to, err = w.read(s); err == nil {
-		w.given = s
-	}
-	return err
-}
-
-// listValue is the value of a flag that takes words with commas between them and may be repeated.
-type listValue[T any] struct {
-	completions
-	to    *[]T
-	given []string
-	read  func(string) (T, error)
-}
-
-// listOf returns the value of such a flag; words, if any, are offered for completion.
-func listOf[T any](to *[]T, read func(string) (T, error), words ...string) *listValue[T] {
-	return &listValue[T]{completions: words, to: to, read: read}
-}
-
-func (l *listValue[T]) String() string     { return strings.Join(l.given, ",") }
-func (l *listValue[T]) Type() string       { return "words" }
-func (l *listValue[T]) GetSlice() []string { return l.given }
-
-func (l *listValue[T]) Set(s string) error {
-	for _, w := range strings.Split(s, ",") {
-		v, err := l.read(w)
-		if err != nil {
-			return err
+// addCompletions makes the shell complete the words of a command's flags.
+func addCompletions(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if v, ok := f.Value.(interface{ completions() []string }); ok && len(v.completions()) > 0 {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(v.completions(), cobra.ShellCompDirectiveNoFileComp)) // fails only if one is registered already
 		}
-		*l.to, l.given = append(*l.to, v), append(l.given, w)
-	}
-	return nil
+	})
 }
 
 // wordError says what is wrong with a word that was given as a flag's value.
@@ -274,44 +266,41 @@ Exit status: 0 printed, 2 no such command.`,
 	}
 }
 
-// outputFormat is a value of the flag --format.
-type outputFormat string
-
+// The values of --format.
 const (
-	textFormat     outputFormat = "text"
-	jsonFormat     outputFormat = "json"
-	dmesgFormat    outputFormat = "dmesg"
-	markdownFormat outputFormat = "markdown"
-	htmlFormat     outputFormat = "html"
-	ktapFormat     outputFormat = "ktap"
-	junitFormat    outputFormat = "junit"
+	textFormat     = "text"
+	jsonFormat     = "json"
+	dmesgFormat    = "dmesg"
+	markdownFormat = "markdown"
+	htmlFormat     = "html"
+	ktapFormat     = "ktap"
+	junitFormat    = "junit"
 )
 
 // addFormatFlag adds --format to a command; the first of the known formats is the default.
-func addFormatFlag(cmd *cobra.Command, f *outputFormat, known ...outputFormat) {
-	*f = known[0]
-	cmd.Flags().Var(oneOf(f, known...), "format", "output `FORMAT`: "+joinWords(known))
+func addFormatFlag(cmd *cobra.Command, known ...string) {
+	format := known[0]
+	cmd.Flags().Var(oneOf(&format, known...), "format", "output `FORMAT`: "+strings.Join(known, ", "))
 }
 
-func addRunFlag(f *pflag.FlagSet, run *int) {
-	f.IntVar(run, "run", 0, "read run `N`, where the file has several, from 1")
+// formatOf returns the value of --format.
+func formatOf(cmd *cobra.Command) string { return cmd.Flags().Lookup("format").Value.String() }
+
+// addRunFlag adds --run, which openTrace reads, to a command that reads one run.
+func addRunFlag(f *pflag.FlagSet) {
+	f.Int("run", 0, "read run `N`, where the file has several, from 1")
 }
 
-// questionFlags holds the flags of a command that answers a question about one trace, as text or JSON.
-type questionFlags struct {
-	run    int
-	format outputFormat
-}
-
-func (q *questionFlags) register(cmd *cobra.Command) {
-	addRunFlag(cmd.Flags(), &q.run)
-	addFormatFlag(cmd, &q.format, textFormat, jsonFormat)
+// addQuestionFlags adds the flags of a command that answers a question about one trace, as text or JSON.
+func addQuestionFlags(cmd *cobra.Command) {
+	addRunFlag(cmd.Flags())
+	addFormatFlag(cmd, textFormat, jsonFormat)
 }
 
 // ask opens a trace and prints what answer returns: a value, which is printed as JSON, and a function
 // that prints it as text.
-func (q *questionFlags) ask(cmd *cobra.Command, path string, answer func(*trace) (any, func(io.Writer) error, error)) error {
-	t, err := openTrace(cmd, path, q.run)
+func ask(cmd *cobra.Command, path string, answer func(*trace) (any, func(io.Writer) error, error)) error {
+	t, err := openTrace(cmd, path)
 	if err != nil {
 		return err
 	}
@@ -320,7 +309,7 @@ func (q *questionFlags) ask(cmd *cobra.Command, path string, answer func(*trace)
 	if err != nil {
 		return err
 	}
-	if q.format == jsonFormat {
+	if formatOf(cmd) == jsonFormat {
 		return answers.WriteJSON(cmd.OutOrStdout(), value)
 	}
 	return text(cmd.OutOrStdout())
