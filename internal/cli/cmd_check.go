@@ -57,7 +57,7 @@ number found with its meaning, 1 some were not, 2 not readable, or no number in 
 	cmd.Flags().BoolVar(&o.strict, "strict", false, "exit 1 also if a claim is unproven, or the trace cut or damaged")
 	cmd.Flags().StringVar(&o.page, "page", "", "hold this Markdown `PAGE` against the trace; - for stdin")
 	cmd.Flags().BoolVar(&o.all, "all", false, "with --page, list what was found as well")
-	return cmd
+	return addWideFlag(cmd)
 }
 
 func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {

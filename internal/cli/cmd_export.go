@@ -45,7 +45,7 @@ Exit status: 0 written, 2 not readable or not written.`,
 	f.Var(oneOf(&format, formats...), "format", "`FORMAT` to write")
 	f.Var(oneOf(&o.Table, tables...), "table", "csv, ndjson: the `TABLE` to write")
 	f.Var(oneOf(&o.Measure, measures...), "of", "folded: count `WHAT`: "+joinWords(measures))
-	o.notTrace = true
+	o.NotTrace = true
 	o.register(cmd, "-", "write to `OUT`, - for stdout")
 	addRunFlag(f)
 	return cmd
@@ -76,7 +76,7 @@ func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 	case errors.As(err, &void):
 		return &exitError{exitTrouble, fmt.Errorf("%s: %w", t.name, err), "see 'dtrec info' for what the file lacks"}
 	case err != nil && failed == nil:
-		return explainOutput(display(o.path), err)
+		return explainOutput(display(o.Path), err)
 	}
 	return err
 }

@@ -16,14 +16,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// importOptions holds the flags of import.
-type importOptions struct {
-	destination
-	unknown bool
-}
-
 func newImportCmd() *cobra.Command {
-	var o importOptions
+	var to destination
 	cmd := &cobra.Command{
 		Use:   "import [-o FILE] LOG",
 		Short: "Make a trace of a kernel log, or of what perf or trace-cmd printed",
@@ -46,17 +40,17 @@ report of dtrec itself.`,
   dtrec import --unknown -o log.pb dmesg.txt
   dtrec import -o page.pb stage2-return.md && dtrec check --page stage2-return.md page.pb`,
 		Args: exactArgs(1, "one log"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.importLog(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return importLog(cmd, args[0], &to) },
 	}
-	o.register(cmd, "dtrec.pb", "write the trace to `FILE`, - for stdout")
+	to.register(cmd, "dtrec.pb", "write the trace to `FILE`, - for stdout")
 	addFormatFlag(cmd, dmesgFormat)
 	cmd.Flags().Lookup("format").Usage = "`FORMAT` of the log: dmesg, in whatever a kernel log comes"
-	cmd.Flags().BoolVar(&o.unknown, "unknown", false, "list the lines not understood on stderr")
+	cmd.Flags().Bool("unknown", false, "list the lines not understood on stderr")
 	return cmd
 }
 
-func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
-	if err := o.refuseTerminal(cmd, "a trace"); err != nil {
+func importLog(cmd *cobra.Command, path string, to *destination) error {
+	if err := to.refuseTerminal(cmd, "a trace"); err != nil {
 		return err
 	}
 	in, err := openInput(cmd, path)
@@ -68,14 +62,14 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	if path == "-" {
 		log, _ = cmd.InOrStdin().(*os.File)
 	}
-	if log != nil && o.isSameFile(cmd, log) {
+	if log != nil && to.isSameFile(cmd, log) {
 		return &exitError{exitTrouble, fmt.Errorf("%s: the trace would overwrite it", inputName(path)), "name another file with -o"}
 	}
 	buffered := bufio.NewReaderSize(in, 64<<10)
 	if err := checkLogStart(cmd, path, buffered); err != nil {
 		return err
 	}
-	read, err := dmesg.Read(buffered, o.skipped(cmd))
+	read, err := dmesg.Read(buffered, listSkipped(cmd))
 	if errors.Is(err, dmesg.ErrTooLong) {
 		return explainInput(cmd, path, err, "cut it into parts, and import each")
 	} else if err != nil {
@@ -84,10 +78,10 @@ func (o *importOptions) importLog(cmd *cobra.Command, path string) error {
 	if err := checkLogRuns(path, read); err != nil {
 		return err
 	}
-	if err := o.write(rawOut(cmd), func(w io.Writer) error { return writeRuns(w, read) }); err != nil {
-		return explainOutput(display(o.path), err)
+	if err := to.write(rawOut(cmd), func(w io.Writer) error { return writeRuns(w, read) }); err != nil {
+		return explainOutput(display(to.Path), err)
 	}
-	o.summarize(cmd.ErrOrStderr(), inputName(path), read)
+	summarizeImport(cmd.ErrOrStderr(), inputName(path), read)
 	return nil
 }
 
@@ -128,10 +122,10 @@ func checkLogRuns(path string, log *dmesg.Log) error {
 	return &exitError{exitTrouble, fmt.Errorf("%s: none of %d lines understood", inputName(path), log.Lines), hint}
 }
 
-// skipped returns a function that lists each line that was not understood on stderr, or nil without
+// listSkipped returns a function that lists each line that was not understood on stderr, or nil without
 // --unknown.
-func (o *importOptions) skipped(cmd *cobra.Command) dmesg.Skipped {
-	if !o.unknown {
+func listSkipped(cmd *cobra.Command) dmesg.Skipped {
+	if unknown, _ := cmd.Flags().GetBool("unknown"); !unknown {
 		return nil
 	}
 	return func(line uint64, text string, broken bool) {
@@ -152,7 +146,7 @@ func writeRuns(w io.Writer, log *dmesg.Log) error {
 	return nil
 }
 
-func (o *importOptions) summarize(w io.Writer, name string, log *dmesg.Log) {
+func summarizeImport(w io.Writer, name string, log *dmesg.Log) {
 	events := 0
 	for _, r := range log.Runs {
 		events += len(r.Events)

@@ -55,7 +55,7 @@ Exit status: 0 read, 2 not readable.`,
 	}
 	addQuestionFlags(cmd)
 	cmd.Flags().BoolVar(&tasks, "tasks", false, "list the processes instead")
-	return cmd
+	return addWideFlag(cmd)
 }
 
 func showInfo(cmd *cobra.Command, t *trace) error {

@@ -86,7 +86,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	case failed != nil && out.err == nil:
 		return t.explain(failed)
 	}
-	return explainOutput(display(o.path), err)
+	return explainOutput(display(o.Path), err)
 }
 
 // written is a writer that keeps its last error, which tells an error of writing from one of reading.

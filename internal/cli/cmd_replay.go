@@ -86,6 +86,6 @@ func (o *replayOptions) newFormat(cmd *cobra.Command) replay.Format {
 	case jsonFormat:
 		return replay.NewJSON()
 	}
-	color := o.color == "always" || o.color == "auto" && onTerminal(cmd) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	color := o.color == "always" || o.color == "auto" && terminalOf(cmd) != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return replay.NewText(replay.TextOptions{Color: color, Wide: o.wide})
 }

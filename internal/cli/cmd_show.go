@@ -79,5 +79,5 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 		},
 	}
 	addQuestionFlags(cmd)
-	return cmd
+	return addWideFlag(cmd)
 }

@@ -47,5 +47,5 @@ Exit status: 0 printed, 2 not readable.`,
 	}
 	addQuestionFlags(cmd)
 	o.register(cmd.Flags())
-	return cmd
+	return addWideFlag(cmd)
 }

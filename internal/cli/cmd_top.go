@@ -63,5 +63,5 @@ Exit status: 0 printed, 2 not readable.`,
 	cmd.Flags().Var(oneOf(&of, ofs...), "of", "`WHAT` is counted")
 	cmd.Flags().Var(oneOf(&by, bys...), "by", "`WHAT` it is grouped by")
 	cmd.Flags().IntVarP(&rows, "rows", "n", rows, "print at most `N` rows")
-	return cmd
+	return addWideFlag(cmd)
 }

@@ -160,28 +160,19 @@ func requestOutput(c *vm.Config, path string, flags *pflag.FlagSet) error {
 }
 
 func vmRemedy(err error) string {
-	switch {
-	case errors.Is(err, vm.ErrNoQEMU):
-		return "run scripts/install-qemu; elsewhere than on Debian install QEMU for that architecture, and e2fsprogs"
-	case errors.Is(err, vm.ErrNotStatic):
-		return "build it with CGO_ENABLED=0 go build"
-	case errors.Is(err, vm.ErrNoLibraries):
-		return "link it with -static, or take a directory with it, its loader and its libraries along"
-	case errors.Is(err, vm.ErrModules):
-		return "name the modules of this very build with --modules DIR (make modules_install INSTALL_MOD_PATH=DIR)"
-	case errors.Is(err, vm.ErrNotBootable), errors.Is(err, os.ErrNotExist):
-		return "name a bzImage, an Image, a build tree or a package; scripts/fetch-kernel VERSION has one of Debian's"
-	case errors.Is(err, vm.ErrLacks):
-		return "build one of the options in, or name the modules with --modules DIR; --fs tmpfs needs no disk"
-	case errors.Is(err, vm.ErrNoProgram):
-		return "build it: make dtrec-arm64, or CGO_ENABLED=0 GOARCH=arm64 go build -o dtrec-arm64"
-	case errors.Is(err, vm.ErrTimeout):
-		return "give it longer with --timeout, or look at it with --console"
-	case errors.Is(err, context.Canceled):
-		return "what the guest did is lost; once it is up, one Ctrl-C ends the recording in it, and the file is brought back"
+	otherwise := "look at the file it names"
+	if errors.As(err, new(*vm.GuestError)) {
+		otherwise = "look at the boot with --console"
 	}
-	if !errors.As(err, new(*vm.GuestError)) {
-		return "look at the file it names"
-	}
-	return "look at the boot with --console"
+	const image = "name a bzImage, an Image, a build tree or a package; scripts/fetch-kernel VERSION has one of Debian's"
+	return hintFor(err, otherwise,
+		remedy{vm.ErrNoQEMU, "run scripts/install-qemu; elsewhere than on Debian install QEMU for that architecture, and e2fsprogs"},
+		remedy{vm.ErrNotStatic, "build it with CGO_ENABLED=0 go build"},
+		remedy{vm.ErrNoLibraries, "link it with -static, or take a directory with it, its loader and its libraries along"},
+		remedy{vm.ErrModules, "name the modules of this very build with --modules DIR (make modules_install INSTALL_MOD_PATH=DIR)"},
+		remedy{vm.ErrNotBootable, image}, remedy{os.ErrNotExist, image},
+		remedy{vm.ErrLacks, "build one of the options in, or name the modules with --modules DIR; --fs tmpfs needs no disk"},
+		remedy{vm.ErrNoProgram, "build it: make dtrec-arm64, or CGO_ENABLED=0 GOARCH=arm64 go build -o dtrec-arm64"},
+		remedy{vm.ErrTimeout, "give it longer with --timeout, or look at it with --console"},
+		remedy{context.Canceled, "what the guest did is lost; once it is up, one Ctrl-C ends the recording in it, and the file is brought back"})
 }

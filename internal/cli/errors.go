@@ -41,3 +41,19 @@ func (e *exitError) Error() string {
 
 // Unwrap returns the cause.
 func (e *exitError) Unwrap() error { return e.err }
+
+// remedy says what to do about an error.
+type remedy struct {
+	err  error
+	hint string
+}
+
+// hintFor returns the hint of the first of the known errors that err is, or else otherwise.
+func hintFor(err error, otherwise string, known ...remedy) string {
+	for _, r := range known {
+		if errors.Is(err, r.err) {
+			return r.hint
+		}
+	}
+	return otherwise
+}

@@ -43,14 +43,10 @@ func openInput(cmd *cobra.Command, path string) (io.ReadCloser, error) {
 // explainInput adds the remedy to an error of opening or reading a text; hint is used if no better one
 // is known.
 func explainInput(cmd *cobra.Command, path string, err error, hint string) error {
-	switch {
-	case errors.Is(err, errTerminal):
-		hint = "give it a file: '" + cmd.CommandPath() + " - < FILE'"
-	case errors.Is(err, errDirectory):
-		hint = "name a file in it"
-	case errors.Is(err, fs.ErrPermission):
-		hint = "read it as a user who may"
-	}
+	hint = hintFor(err, hint,
+		remedy{errTerminal, "give it a file: '" + cmd.CommandPath() + " - < FILE'"},
+		remedy{errDirectory, "name a file in it"},
+		remedy{fs.ErrPermission, "read it as a user who may"})
 	return &exitError{exitTrouble, fmt.Errorf("%s: %w", inputName(path), tracefile.Bare(err)), hint}
 }
 
@@ -83,16 +79,13 @@ func inputName(path string) string {
 	return display(path)
 }
 
-// destination is the file that a command writes: a trace, or an export of one.
-type destination struct {
-	path     string // - for stdout
-	force    bool
-	notTrace bool // what is written is not a trace
-}
+// destination is the file that a command writes: a trace, or an export of one. Its path is - for stdout.
+type destination struct{ tracefile.Place }
 
 func (d *destination) register(cmd *cobra.Command, path, usage string) {
-	cmd.Flags().StringVarP(&d.path, "output", "o", path, usage)
-	if addForceFlag(cmd, &d.force); d.notTrace {
+	d.User = -1
+	cmd.Flags().StringVarP(&d.Path, "output", "o", path, usage)
+	if addForceFlag(cmd, &d.Force); d.NotTrace {
 		cmd.Flags().Lookup("force").Usage = "replace the file also where it is a trace"
 	}
 }
@@ -104,7 +97,7 @@ func addForceFlag(cmd *cobra.Command, force *bool) {
 
 // refuseTerminal returns an error if stdout is the destination and a terminal: what would be written is binary.
 func (d *destination) refuseTerminal(cmd *cobra.Command, what string) error {
-	if d.path == "-" && isTerminal(rawOut(cmd)) {
+	if d.Path == "-" && isTerminal(rawOut(cmd)) {
 		return &exitError{exitTrouble, fmt.Errorf("%s is binary and stdout is a terminal", what), "name a file: -o FILE"}
 	}
 	return nil
@@ -113,10 +106,10 @@ func (d *destination) refuseTerminal(cmd *cobra.Command, what string) error {
 // write writes to stdout, or to a file that appears only when all of it is written. The file's mode is
 // 0600, since kernel addresses defeat KASLR.
 func (d *destination) write(stdout io.Writer, write func(io.Writer) error) error {
-	if d.path == "-" {
+	if d.Path == "-" {
 		return write(stdout)
 	}
-	return tracefile.Place{Path: d.path, Force: d.force, NotTrace: d.notTrace, User: -1}.Replace(write)
+	return d.Replace(write)
 }
 
 // isSameFile reports whether the file is the one that would be written.
@@ -125,8 +118,8 @@ func (d *destination) isSameFile(cmd *cobra.Command, file *os.File) bool {
 	if err != nil || !from.Mode().IsRegular() {
 		return false
 	}
-	to, err := os.Stat(d.path)
-	if out, ok := rawOut(cmd).(*os.File); ok && d.path == "-" {
+	to, err := os.Stat(d.Path)
+	if out, ok := rawOut(cmd).(*os.File); ok && d.Path == "-" {
 		to, err = out.Stat()
 	}
 	return err == nil && os.SameFile(from, to)

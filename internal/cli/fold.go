@@ -21,14 +21,15 @@ func addWideFlag(cmd *cobra.Command) *cobra.Command {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		d, ok := cmd.OutOrStdout().(*terminalFilter)
-		columns := terminalColumns(cmd)
+		terminal := terminalOf(cmd)
+		columns := columnsOf(terminal)
 		if !ok || wide || columns == 0 || formatOf(cmd) != textFormat {
 			return run(cmd, args)
 		}
 		was, f := *d, &folder{w: d.w, columns: columns}
-		d.w, d.terminal, d.columns = f, true, columns
+		d.w, d.terminal = f, terminal
 		defer func() {
-			d.w, d.terminal, d.columns = was.w, was.terminal, was.columns
+			d.w, d.terminal = was.w, was.terminal
 			if failed := f.flush(); err == nil {
 				err = failed
 			}
@@ -38,23 +39,13 @@ func addWideFlag(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// terminalColumns returns the width of the terminal that stdout leads to, directly or through a pager,
-// or 0 if it leads to none.
-func terminalColumns(cmd *cobra.Command) int {
-	d, ok := cmd.OutOrStdout().(*terminalFilter)
-	if ok && d.terminal {
-		return d.columns
-	}
-	return columnsOf(rawOut(cmd))
-}
-
-func columnsOf(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok || !isTerminal(f) {
+// columnsOf returns the width of a terminal, or 0 for none and for one that is too narrow to fold for.
+func columnsOf(terminal *os.File) int {
+	if terminal == nil {
 		return 0
 	}
-	columns, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || columns < 20 { // too narrow to fold for
+	columns, _, err := term.GetSize(int(terminal.Fd()))
+	if err != nil || columns < 20 {
 		return 0
 	}
 	return columns

@@ -223,29 +223,18 @@ func (t *trace) closeFile() {
 
 // explain adds the remedy to an error of opening or reading a trace.
 func (t *trace) explain(err error) error {
-	hint := "check the disk, or the pipe the trace comes from"
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		hint = "make one with 'dtrec record -o " + t.name + " -- COMMAND'"
-	case errors.Is(err, fs.ErrPermission):
-		hint = "a trace belongs to the user who recorded it: read it as that user"
-	case errors.Is(err, errDirectory):
-		hint = "name a trace file in it"
-	case errors.Is(err, errTerminal):
-		hint = "give it a trace: '" + t.command + " - < FILE'"
-	case errors.Is(err, schema.ErrVersion):
-		hint = "read it with the dtrec that wrote it, or a newer one"
-	case errors.Is(err, schema.ErrSecondRun):
-		hint = "pick one: --run 1 is the first, --run 2 the second, and so on"
-	case errors.Is(err, schema.ErrIndex):
-		hint = "read it without: '" + t.command + " - < FILE'"
-	case errors.Is(err, schema.ErrInflated):
-		hint = "no recording is like that: do not trust the file"
-	case errors.Is(err, errMemory):
-		hint = "record less at once: one command, or one process with -p"
-	case errors.Is(err, schema.ErrNoRun):
-		hint = "--run counts from 1"
-	}
+	hint := hintFor(err, "check the disk, or the pipe the trace comes from",
+		remedy{fs.ErrNotExist, "make one with 'dtrec record -o " + t.name + " -- COMMAND'"},
+		remedy{syscall.ENOTDIR, "make one with 'dtrec record -o " + t.name + " -- COMMAND'"},
+		remedy{fs.ErrPermission, "a trace belongs to the user who recorded it: read it as that user"},
+		remedy{errDirectory, "name a trace file in it"},
+		remedy{errTerminal, "give it a trace: '" + t.command + " - < FILE'"},
+		remedy{schema.ErrVersion, "read it with the dtrec that wrote it, or a newer one"},
+		remedy{schema.ErrSecondRun, "pick one: --run 1 is the first, --run 2 the second, and so on"},
+		remedy{schema.ErrIndex, "read it without: '" + t.command + " - < FILE'"},
+		remedy{schema.ErrInflated, "no recording is like that: do not trust the file"},
+		remedy{errMemory, "record less at once: one command, or one process with -p"},
+		remedy{schema.ErrNoRun, "--run counts from 1"})
 	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, tracefile.Bare(err)), hint: hint}
 }
 
@@ -306,7 +295,7 @@ const (
 
 func newProgress(cmd *cobra.Command, t *trace, in io.Reader) progress {
 	p := progress{r: in, name: t.name, size: sizeOf(t.file), next: time.Now().Add(progressAfter)}
-	if w := unfiltered(cmd.ErrOrStderr()); isTerminal(w) && !onTerminal(cmd) {
+	if w := unfiltered(cmd.ErrOrStderr()); isTerminal(w) && terminalOf(cmd) == nil {
 		p.w = w
 	}
 	return p

@@ -96,7 +96,7 @@ func (o *textOutput) startPager(cmd *cobra.Command, pager string, out *os.File) 
 	if err != nil || p.Start() != nil {
 		return
 	}
-	o.pager, o.filter.w, o.filter.terminal, o.filter.columns = p, in, true, columnsOf(out)
+	o.pager, o.filter.w, o.filter.terminal = p, in, out
 }
 
 // errIsTrace refuses to replace a trace with a text about it.
@@ -149,10 +149,16 @@ func (o *textOutput) close(err error) error {
 	return err
 }
 
-// onTerminal reports whether the command prints to a terminal, directly or through a pager.
-func onTerminal(cmd *cobra.Command) bool {
-	d, ok := cmd.OutOrStdout().(*terminalFilter)
-	return ok && d.terminal || isTerminal(rawOut(cmd))
+// terminalOf returns the terminal that the command prints to, directly, or through a pager or a folder; nil if it
+// prints to none.
+func terminalOf(cmd *cobra.Command) *os.File {
+	if d, ok := cmd.OutOrStdout().(*terminalFilter); ok && d.terminal != nil {
+		return d.terminal
+	}
+	if f, ok := rawOut(cmd).(*os.File); ok && isTerminal(f) {
+		return f
+	}
+	return nil
 }
 
 func isTerminal(stream any) bool {

@@ -65,11 +65,7 @@ var readers = []struct {
 	name string
 	make func() *cobra.Command
 }{
-	{"info", func() *cobra.Command { return addWideFlag(newInfoCmd()) }},
-	{"summary", func() *cobra.Command { return addWideFlag(newSummaryCmd()) }},
-	{"top", func() *cobra.Command { return addWideFlag(newTopCmd()) }},
-	{"show", func() *cobra.Command { return addWideFlag(newShowCmd()) }},
-	{"check", func() *cobra.Command { return addWideFlag(newCheckCmd()) }},
+	{"info", newInfoCmd}, {"summary", newSummaryCmd}, {"top", newTopCmd}, {"show", newShowCmd}, {"check", newCheckCmd},
 	{"replay", newReplayCmd}, {"report", newReportCmd}, {"diff", newDiffCmd},
 }
 

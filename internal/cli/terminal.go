@@ -4,6 +4,7 @@ package cli
 
 import (
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,11 +21,10 @@ import (
 // shown.Text passes unchecked.
 type terminalFilter struct {
 	w          io.Writer
-	incomplete []byte // an incomplete character or color sequence, until the rest of it is written
-	out        []byte // scratch buffer of Write
-	terminal   bool   // w leads to a terminal, by way of a pager or a folder
-	columns    int    // width of that terminal
-	writeErr   error  // error of the last Write, as cobra ignores it when it prints help
+	incomplete []byte   // an incomplete character or color sequence, until the rest of it is written
+	out        []byte   // scratch buffer of Write
+	terminal   *os.File // the terminal that w leads to by way of a pager or a folder; nil: none
+	writeErr   error    // error of the last Write, as cobra ignores it when it prints help
 }
 
 // colors are the escape sequences that replay's text format writes.
