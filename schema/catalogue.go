@@ -109,30 +109,10 @@ type RoleInfo struct {
 	Op string
 }
 
-// pathOperation returns the row of an operation on paths. The paths are those of the walks in it.
-func pathOperation(r Role, name, op, doc string) RoleInfo {
-	return RoleInfo{r, name, doc, shape(), shape(ColumnRet, ColumnTook), 0, op}
-}
-
-// nameOperation returns the row of an operation on a name in a directory.
-func nameOperation(r Role, name, op, doc string) RoleInfo {
-	info := pathOperation(r, name, op, doc)
-	info.Traits = TraitNames
-	return info
-}
-
-// pathOrDescriptor returns the row of an operation on a path or on a descriptor.
-func pathOrDescriptor(r Role, name, doc string) RoleInfo {
-	info := pathOperation(r, name, name, doc)
-	info.Traits = TraitMayLackPath
-	return info
-}
-
-// execOperation returns the row of an operation that runs a program.
-func execOperation(r Role, name string) RoleInfo {
-	info := pathOperation(r, name, "exec", "a program is to be run: the system call "+name+"; that it was, the role exec says")
-	info.Traits = TraitExecutes
-	return info
+// operation returns the row of a system call on a path, or on a name in a directory. The paths are those of the
+// walks in it.
+func operation(r Role, name, op string, traits Trait, doc string) RoleInfo {
+	return RoleInfo{r, name, doc, shape(), shape(ColumnRet, ColumnTook), traits, op}
 }
 
 // Trait is a property of every event of a role. What a role does to the dentry of its events, and how they
@@ -182,89 +162,77 @@ func shape(columns ...Column) *Shape {
 }
 
 // Catalogue returns every role that a trace can hold, in the order of Role.
-func Catalogue() []RoleInfo {
-	roles := []RoleInfo{
-		{RoleOpen, "open", "a path is opened: do_filp_open",
-			shape(ColumnKey, ColumnNameAddr, ColumnOpen, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks | TraitReturnsAddress, "open"},
-		{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitHolds, ""},
-		{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitHolds | TraitLeaf, ""},
-		{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
-			shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitLeaf, ""},
-		{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
-			shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), TraitBegins | TraitLeaf, ""},
-		{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
-			nil, shape(ColumnDentry, ColumnBucket), TraitHolds, ""},
-		{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
-			nil, shape(ColumnDentry), TraitHolds, ""},
-		{RoleDelete, "delete", "the file behind a dentry is deleted: d_delete",
-			shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}, TraitHolds, ""},
-		{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
-			shape(ColumnDentry), nil, TraitUnhashes, ""},
-		{RoleKill, "kill", "the life of a dentry ends: __dentry_kill; where the symbol is dentry_kill, from Linux 7.2, an attempt",
-			shape(ColumnDentry), nil, TraitEnds, ""},
-		{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
-			shape(ColumnDentry), nil, TraitFrees, ""},
-		{RoleMove, "move", "a dentry gets another name or parent: __d_move",
-			shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook), TraitHolds, ""},
-		{RoleEvict, "evict", "drop_caches empties the slabs: drop_slab",
-			shape(), shape(ColumnTook), 0, ""},
-		{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
-			shape(ColumnDentry), shape(ColumnRet, ColumnTook), TraitHolds, ""},
-		{RoleFork, "fork", "a traced process makes another: sched_process_fork",
-			shape(ColumnChild), nil, 0, ""},
-		{RoleExec, "exec", "a traced process runs a program: sched_process_exec",
-			shape(ColumnKey, ColumnCgroup), nil, TraitWalks, ""},
-		{RoleExit, "exit", "a traced process ends: sched_process_exit",
-			shape(ColumnRet, ColumnCgroup), nil, TraitReturnsStatus, ""},
-		{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0, ""},
-		{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0, ""},
-		{RoleWalk, "walk", "a path is walked to its end, and nothing opened: filename_lookup",
-			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks, ""},
-		{RoleWalkParent, "walk_parent", "a path is walked to its last component but one: filename_parentat",
-			shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks, ""},
-	}
-	return append(append(roles, pathOperations()...), laterRoles()...)
-}
+func Catalogue() []RoleInfo { return slices.Clone(catalogue) }
 
-// pathOperations returns the roles of operations on paths.
-func pathOperations() []RoleInfo {
-	return []RoleInfo{
-		pathOperation(RoleStat, "stat", "stat", "a file is asked for its attributes by path: vfs_statx"),
-		pathOperation(RoleAccess, "access", "access", "may the caller use a file: do_faccessat"),
-		pathOperation(RoleReadlink, "readlink", "readlink", "a symbolic link is read: do_readlinkat"),
-		pathOperation(RoleChdir, "chdir", "chdir", "the working directory changes: the system call chdir"),
-		execOperation(RoleExecve, "execve"),
-		nameOperation(RoleMkdir, "mkdir", "mkdir", "a directory is to be made: do_mkdirat"),
-		nameOperation(RoleMknod, "mknod", "mknod", "a special file is to be made: do_mknodat"),
-		nameOperation(RoleUnlinkat, "unlinkat", "unlink", "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
-		nameOperation(RoleRmdir, "rmdir", "rmdir", "a directory is to be removed: do_rmdir"),
-		{RoleRename, "rename", "a name is to become another: do_renameat2; in it __d_move, the role move",
-			shape(ColumnHow), shape(ColumnRet, ColumnTook), TraitNames, "rename"},
-		nameOperation(RoleLink, "link", "link", "a file is to get another name: do_linkat"),
-		nameOperation(RoleSymlink, "symlink", "symlink", "a symbolic link is to be made: do_symlinkat"),
-		pathOperation(RoleMount, "mount", "mount", "a filesystem is to be mounted, bound or moved: the system call mount; in older recordings do_mount"),
-		pathOperation(RoleChmod, "chmod", "chmod", "a file is to get other permissions: the system call chmod; in older recordings do_fchmodat"),
-		pathOperation(RoleChown, "chown", "chown", "a file is to get another owner: do_fchownat"),
-		pathOrDescriptor(RoleUtimes, "utimes", "a file is to get other times: do_utimes"),
-		pathOperation(RoleStatfs, "statfs", "statfs", "a filesystem is asked for its attributes by path: user_statfs"),
-		pathOperation(RoleTruncate, "truncate", "truncate", "a file is to get another length by path: the system call truncate"),
-	}
-}
-
-// laterRoles returns the roles with numbers after those of the first operations.
-func laterRoles() []RoleInfo {
-	return []RoleInfo{
-		{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, in the table by then or its lookup waited for: d_alloc_parallel",
-			nil, shape(ColumnDentry), TraitHolds, ""},
-		execOperation(RoleExecveat, "execveat"),
-		pathOrDescriptor(RoleGetxattr, "getxattr", "an extended attribute is read by path: path_getxattr"),
-		pathOrDescriptor(RoleSetxattr, "setxattr", "an extended attribute is written by path: path_setxattr"),
-		pathOrDescriptor(RoleListxattr, "listxattr", "the extended attributes are listed by path: path_listxattr"),
-		pathOrDescriptor(RoleRemovexattr, "removexattr", "an extended attribute is removed by path: path_removexattr"),
-		pathOperation(RoleFchmodat, "fchmodat", "chmod", "a file is to get other permissions: the system call fchmodat"),
-	}
+// catalogue is what Catalogue returns; nothing writes to it.
+var catalogue = []RoleInfo{
+	{RoleOpen, "open", "a path is opened: do_filp_open",
+		shape(ColumnKey, ColumnNameAddr, ColumnOpen, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks | TraitReturnsAddress, "open"},
+	{RoleLookup, "lookup", "the cache is asked under rename_lock: d_lookup",
+		shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitHolds, ""},
+	{RoleLookupChain, "lookup_chain", "one hash chain is walked with d_lock: __d_lookup",
+		shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitHolds | TraitLeaf, ""},
+	{RoleLookupRCU, "lookup_rcu", "one hash chain is walked in rcu-walk: __d_lookup_rcu",
+		shape(ColumnKey, ColumnNameAddr, ColumnFilesystem), shape(ColumnDentry), TraitLooksUp | TraitLeaf, ""},
+	{RoleAlloc, "alloc", "a dentry is allocated and its name copied: __d_alloc",
+		shape(ColumnKey, ColumnNameAddr), shape(ColumnDentry, ColumnFilesystem), TraitBegins | TraitLeaf, ""},
+	{RoleInsert, "insert", "a dentry enters its hash bucket: __d_rehash",
+		nil, shape(ColumnDentry, ColumnBucket), TraitHolds, ""},
+	{RoleInstantiate, "instantiate", "a negative dentry gets its inode: __d_instantiate",
+		nil, shape(ColumnDentry), TraitHolds, ""},
+	{RoleDelete, "delete", "the file behind a dentry is deleted: d_delete",
+		shape(ColumnDentry), &Shape{shape(ColumnDentry, ColumnTook).Columns, true}, TraitHolds, ""},
+	{RoleDrop, "drop", "a dentry leaves the hash table: __d_drop",
+		shape(ColumnDentry), nil, TraitUnhashes, ""},
+	{RoleKill, "kill", "the life of a dentry ends: __dentry_kill; where the symbol is dentry_kill, from Linux 7.2, an attempt",
+		shape(ColumnDentry), nil, TraitEnds, ""},
+	{RoleFree, "free", "the memory of a dentry is given back: dentry_free",
+		shape(ColumnDentry), nil, TraitFrees, ""},
+	{RoleMove, "move", "a dentry gets another name or parent: __d_move",
+		shape(ColumnDentry, ColumnTarget), shape(ColumnDentry, ColumnTook), TraitHolds, ""},
+	{RoleEvict, "evict", "drop_caches empties the slabs: drop_slab",
+		shape(), shape(ColumnTook), 0, ""},
+	{RoleUnlink, "unlink", "a name is removed from its directory: vfs_unlink",
+		shape(ColumnDentry), shape(ColumnRet, ColumnTook), TraitHolds, ""},
+	{RoleFork, "fork", "a traced process makes another: sched_process_fork",
+		shape(ColumnChild), nil, 0, ""},
+	{RoleExec, "exec", "a traced process runs a program: sched_process_exec",
+		shape(ColumnKey, ColumnCgroup), nil, TraitWalks, ""},
+	{RoleExit, "exit", "a traced process ends: sched_process_exit",
+		shape(ColumnRet, ColumnCgroup), nil, TraitReturnsStatus, ""},
+	{RoleHash, "hash", "a name is hashed: full_name_hash; imported traces only", nil, nil, 0, ""},
+	{RoleCall, "call", "a function without a role of its own is called; imported traces only", nil, nil, 0, ""},
+	{RoleWalk, "walk", "a path is walked to its end, and nothing opened: filename_lookup",
+		shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks, ""},
+	{RoleWalkParent, "walk_parent", "a path is walked to its last component but one: filename_parentat",
+		shape(ColumnKey, ColumnNameAddr, ColumnStart, ColumnHow), shape(ColumnDentry, ColumnRet, ColumnFilesystem, ColumnTook, ColumnIno), TraitHolds | TraitWalks, ""},
+	operation(RoleStat, "stat", "stat", 0, "a file is asked for its attributes by path: vfs_statx"),
+	operation(RoleAccess, "access", "access", 0, "may the caller use a file: do_faccessat"),
+	operation(RoleReadlink, "readlink", "readlink", 0, "a symbolic link is read: do_readlinkat"),
+	operation(RoleChdir, "chdir", "chdir", 0, "the working directory changes: the system call chdir"),
+	operation(RoleExecve, "execve", "exec", TraitExecutes, "a program is to be run: the system call execve; that it was, the role exec says"),
+	operation(RoleMkdir, "mkdir", "mkdir", TraitNames, "a directory is to be made: do_mkdirat"),
+	operation(RoleMknod, "mknod", "mknod", TraitNames, "a special file is to be made: do_mknodat"),
+	operation(RoleUnlinkat, "unlinkat", "unlink", TraitNames, "a name is to be removed: do_unlinkat; in it vfs_unlink, the role unlink"),
+	operation(RoleRmdir, "rmdir", "rmdir", TraitNames, "a directory is to be removed: do_rmdir"),
+	{RoleRename, "rename", "a name is to become another: do_renameat2; in it __d_move, the role move",
+		shape(ColumnHow), shape(ColumnRet, ColumnTook), TraitNames, "rename"},
+	operation(RoleLink, "link", "link", TraitNames, "a file is to get another name: do_linkat"),
+	operation(RoleSymlink, "symlink", "symlink", TraitNames, "a symbolic link is to be made: do_symlinkat"),
+	operation(RoleMount, "mount", "mount", 0, "a filesystem is to be mounted, bound or moved: the system call mount; in older recordings do_mount"),
+	operation(RoleChmod, "chmod", "chmod", 0, "a file is to get other permissions: the system call chmod; in older recordings do_fchmodat"),
+	operation(RoleChown, "chown", "chown", 0, "a file is to get another owner: do_fchownat"),
+	operation(RoleUtimes, "utimes", "utimes", TraitMayLackPath, "a file is to get other times: do_utimes"),
+	operation(RoleStatfs, "statfs", "statfs", 0, "a filesystem is asked for its attributes by path: user_statfs"),
+	operation(RoleTruncate, "truncate", "truncate", 0, "a file is to get another length by path: the system call truncate"),
+	{RoleParallel, "parallel", "instead of the dentry allocated for a name that of another task is taken, in the table by then or its lookup waited for: d_alloc_parallel",
+		nil, shape(ColumnDentry), TraitHolds, ""},
+	operation(RoleExecveat, "execveat", "exec", TraitExecutes, "a program is to be run: the system call execveat; that it was, the role exec says"),
+	operation(RoleGetxattr, "getxattr", "getxattr", TraitMayLackPath, "an extended attribute is read by path: path_getxattr"),
+	operation(RoleSetxattr, "setxattr", "setxattr", TraitMayLackPath, "an extended attribute is written by path: path_setxattr"),
+	operation(RoleListxattr, "listxattr", "listxattr", TraitMayLackPath, "the extended attributes are listed by path: path_listxattr"),
+	operation(RoleRemovexattr, "removexattr", "removexattr", TraitMayLackPath, "an extended attribute is removed by path: path_removexattr"),
+	operation(RoleFchmodat, "fchmodat", "chmod", 0, "a file is to get other permissions: the system call fchmodat"),
 }
 
 // LacksPath reports whether an operation without a walk was given a descriptor and no path (fgetxattr, for
@@ -310,9 +278,6 @@ func (r Role) Paired() bool {
 	info, _ := r.Info()
 	return info.Enter != nil && info.Exit != nil
 }
-
-// catalogue is the result of Catalogue, made once; nothing writes to it.
-var catalogue = Catalogue()
 
 // Label returns the role's name as printed, "role(99)" for one that this version does not know.
 func (r Role) Label() string {
