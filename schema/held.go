@@ -13,38 +13,27 @@ import (
 type heldFrame struct {
 	bytes                  []byte        // of the frame, valid once done is closed
 	body                   []byte        // the frame's contents, in raw
-	raw                    []byte        // returned to holder.raws when the frame is made
-	done                   chan struct{} // nil: the frame is made
+	raw                    []byte        // returned to Writer.raws when the frame is made
+	done                   chan struct{} // closed when the frame is made
 	firstID, first, latest uint64        // id of the first event, earliest and latest time; 0 without events
 	events                 uint32
 	filter                 []byte
-}
-
-// frameHolder keeps frames back, and has them made by another goroutine.
-type frameHolder struct {
-	frames   []*heldFrame
-	counting []*heldFrame // those whose size is not known yet
-	spare    []*heldFrame
-	bytes    int64 // of the frames whose size is known
-	toEncode chan *heldFrame
-	raws     chan []byte // memory for bodies; bounds the frames under way
 }
 
 // Hold makes the writer keep back all later frames until Settle, so that a loss that becomes known later
 // can still be placed before the events that it affects. run is given a function that makes the frames, and
 // is started in its own goroutine. The function returns after Close or an error.
 func (t *Writer) Hold(run func(encode func())) {
-	h := &frameHolder{toEncode: make(chan *heldFrame, 2), raws: make(chan []byte, 3)}
-	h.raws <- make([]byte, 0, usualBytes)
-	h.raws <- make([]byte, 0, usualBytes)
-	t.hold = h
-	enc := t.enc
+	t.toEncode, t.raws = make(chan *heldFrame, 2), make(chan []byte, 3)
+	t.raws <- make([]byte, 0, usualBytes)
+	t.raws <- make([]byte, 0, usualBytes)
+	toEncode := t.toEncode
 	go run(func() {
 		frame := make([]byte, 0, usualBytes) // a frame mostly takes a tenth of this, and many frames are held
-		for f := range h.toEncode {
-			frame = enc.EncodeAll(f.body, frame[:0])
+		for f := range toEncode {
+			frame = t.enc.EncodeAll(f.body, frame[:0])
 			f.bytes = append(f.bytes[:0], frame...)
-			h.raws <- f.raw
+			t.raws <- f.raw
 			close(f.done)
 		}
 	})
@@ -53,37 +42,32 @@ func (t *Writer) Hold(run func(encode func())) {
 // Settle writes the held frames whose events all were before a time, in nanoseconds since boot: losses up
 // to then have been recorded.
 func (t *Writer) Settle(before uint64) error {
-	h, n := t.hold, 0
-	if h == nil {
-		return t.err
-	}
-	for n < len(h.frames) && h.frames[n].latest < before && t.err == nil {
-		f := h.frames[n]
+	n := 0
+	for n < len(t.held) && t.held[n].latest < before && t.err == nil {
+		f := t.held[n]
 		<-f.done
-		h.count(true)
-		h.bytes -= int64(len(f.bytes))
+		t.countHeld(true)
+		t.heldBytes -= int64(len(f.bytes))
 		t.emit(f)
 		*f = heldFrame{bytes: f.bytes}
-		h.spare = append(h.spare, f)
+		t.spare = append(t.spare, f)
 		n++
 	}
-	if n > 0 {
-		h.frames = slices.Delete(h.frames, 0, n)
-	}
+	t.held = slices.Delete(t.held, 0, n)
 	return t.err
 }
 
-// count adds up the sizes of the frames that are made. With all, it waits for those under way.
-func (h *frameHolder) count(all bool) {
-	for len(h.counting) > 0 {
-		f := h.counting[0]
+// countHeld adds up the sizes of the held frames that are made. With all, it waits for those under way.
+func (t *Writer) countHeld(all bool) {
+	for len(t.counting) > 0 {
+		f := t.counting[0]
 		if all {
 			<-f.done
 		}
 		select {
 		case <-f.done:
-			h.bytes += int64(len(f.bytes))
-			h.counting = slices.Delete(h.counting, 0, 1)
+			t.heldBytes += int64(len(f.bytes))
+			t.counting = slices.Delete(t.counting, 0, 1)
 		default:
 			return
 		}
@@ -102,23 +86,22 @@ func (t *Writer) putFrame(f heldFrame, field protowire.Number, at int) error {
 	around = protowire.AppendVarint(around, uint64(size))
 	f.body = t.raw[packetHead-len(around):]
 	copy(f.body, around)
-	h := t.hold
-	if h == nil {
+	if t.toEncode == nil {
 		t.frame = t.enc.EncodeAll(f.body, t.frame[:0])
 		f.bytes = t.frame
 		t.emit(&f)
 		return t.err
 	}
 	kept := &heldFrame{}
-	if n := len(h.spare); n > 0 {
-		kept, h.spare = h.spare[n-1], h.spare[:n-1]
+	if n := len(t.spare); n > 0 {
+		kept, t.spare = t.spare[n-1], t.spare[:n-1]
 	}
 	f.bytes, f.raw, f.done = kept.bytes, t.raw, make(chan struct{})
 	*kept = f
-	h.frames = slices.Insert(h.frames, at, kept)
-	h.counting = append(h.counting, kept)
-	h.toEncode <- kept
-	t.raw = <-h.raws
+	t.held = slices.Insert(t.held, at, kept)
+	t.counting = append(t.counting, kept)
+	t.toEncode <- kept
+	t.raw = <-t.raws
 	return nil
 }
 
@@ -142,21 +125,10 @@ func (t *Writer) emit(f *heldFrame) {
 // lossPosition returns where a loss belongs among the held frames: before the first one with an event later than
 // the loss's beginning.
 func (t *Writer) lossPosition(l *Loss) int {
-	if t.hold == nil {
-		return 0
-	}
-	if i := slices.IndexFunc(t.hold.frames, func(f *heldFrame) bool { return f.latest > l.FirstNs }); i >= 0 {
+	if i := slices.IndexFunc(t.held, func(f *heldFrame) bool { return f.latest > l.FirstNs }); i >= 0 {
 		return i
 	}
-	return len(t.hold.frames)
-}
-
-// endPosition returns the place behind all held frames.
-func (t *Writer) endPosition() int {
-	if t.hold == nil {
-		return 0
-	}
-	return len(t.hold.frames)
+	return len(t.held)
 }
 
 func (t *Writer) writeBytes(b []byte) error {
@@ -170,7 +142,7 @@ func (t *Writer) writeBytes(b []byte) error {
 
 // fail ends the trace: every later call returns the error.
 func (t *Writer) fail(err error) {
-	if t.err = err; t.hold != nil {
-		close(t.hold.toEncode)
+	if t.err = err; t.toEncode != nil {
+		close(t.toEncode)
 	}
 }

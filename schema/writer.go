@@ -35,12 +35,19 @@ type Writer struct {
 	kinds       map[kindRow]uint64 // number of events of each role and phase
 	lost        uint64
 
-	hold    *frameHolder // nil: frames are written at once
-	written uint64       // events in the frames written
-	bytes   int64        // of those frames
-	raw     []byte       // scratch: packetHead bytes, and the body of a packet
-	frame   []byte       // scratch: a frame
+	written uint64 // events in the frames written
+	bytes   int64  // of those frames
+	raw     []byte // scratch: packetHead bytes, and the body of a packet
+	frame   []byte // scratch: a frame
 	err     error
+
+	// Frames that are kept back, and made by another goroutine.
+	held      []*heldFrame
+	counting  []*heldFrame // those whose size is not known yet
+	spare     []*heldFrame
+	heldBytes int64           // of the held frames whose size is known
+	toEncode  chan *heldFrame // nil: frames are written at once
+	raws      chan []byte     // memory for bodies; bounds the frames under way
 }
 
 // NewWriter writes the header as the first frame. It sets Header.format_version and shortens a command line
@@ -103,7 +110,7 @@ func (t *Writer) Flush() error {
 		f.filter = bloomFilter(t.batch.filterHashes)
 	}
 	t.batch.start(t.Events() + 1)
-	return t.putFrame(f, fieldPacketEvents, t.endPosition())
+	return t.putFrame(f, fieldPacketEvents, len(t.held))
 }
 
 // Loss writes a loss record after the events so far, or before the first frame, held or not ended yet, that
@@ -115,7 +122,7 @@ func (t *Writer) Loss(l *Loss) error {
 	if l.Cause != LossCause_LOSS_CAUSE_UNREADABLE_NAME {
 		t.lost += l.Count
 	}
-	if t.hold == nil || t.batch.events == 0 || t.batch.latest <= l.FirstNs {
+	if t.toEncode == nil || t.batch.events == 0 || t.batch.latest <= l.FirstNs {
 		if err := t.Flush(); err != nil {
 			return err
 		}
@@ -190,34 +197,27 @@ func (t *Writer) Written() uint64 { return t.written }
 // Bytes returns the size of the whole frames that are written or held, except those still being made. What
 // an error left after them is not part of the trace.
 func (t *Writer) Bytes() int64 {
-	if t.hold == nil {
-		return t.bytes
-	}
-	t.hold.count(false)
-	return t.bytes + t.hold.bytes
+	t.countHeld(false)
+	return t.bytes + t.heldBytes
 }
 
 // Size returns the largest size, in bytes, that the file would have if it were closed now. Events that are
 // not in a frame yet do not count.
 func (t *Writer) Size() int64 {
 	const footer, row = 256, 40 // footer, kinds and size; a frame's part of the index without its filter
-	frames, filters, bytes := len(t.index.Offset), t.filterBytes, t.bytes
-	if h := t.hold; h != nil {
-		h.count(true)
-		frames, filters, bytes = frames+len(h.frames), filters+len(h.frames)*maxHolds, bytes+h.bytes
+	t.countHeld(true)
+	index := (len(t.index.Offset) + len(t.held)) * row
+	if filters := t.filterBytes + len(t.held)*maxHolds; filters <= holdsBudget {
+		index += filters
 	}
-	index := int64(frames * row)
-	if filters <= holdsBudget {
-		index += int64(filters)
-	}
-	return bytes + index + footer
+	return t.bytes + t.heldBytes + int64(index) + footer
 }
 
 func (t *Writer) flushThenWrite(field protowire.Number, m proto.Message) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	return t.writeMessage(field, m, t.endPosition())
+	return t.writeMessage(field, m, len(t.held))
 }
 
 func (t *Writer) writeMessage(field protowire.Number, m proto.Message, at int) error {
