@@ -3,13 +3,11 @@
 package schema
 
 import (
-	"bytes"
 	"fmt"
 	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Frames that have been read already are decoded ahead of their turn if there is more than one CPU: up to
@@ -165,24 +163,16 @@ func contentSize(frame []byte) uint64 {
 // firstBatch returns the first EventBatch in the packets of a frame, or nil.
 func firstBatch(raw []byte) []byte {
 	for len(raw) > 0 {
-		num, typ, n := protowire.ConsumeTag(raw)
-		if n < 0 || typ != protowire.BytesType {
+		num, packet, err := takeField(&raw)
+		if err != nil {
 			return nil
 		}
-		packet, size := protowire.ConsumeBytes(raw[n:])
-		if size < 0 {
-			return nil
-		}
-		raw = raw[n+size:]
-		if num != fieldTracePacket || !bytes.HasPrefix(packet, eventsTag) {
+		if num != fieldTracePacket {
 			continue
 		}
-		if body, n := protowire.ConsumeBytes(packet[len(eventsTag):]); n >= 0 {
+		if num, body, err := takeField(&packet); err == nil && num == fieldPacketEvents {
 			return body
 		}
 	}
 	return nil
 }
-
-// eventsTag is the tag that begins a packet of events.
-var eventsTag = protowire.AppendTag(nil, fieldPacketEvents, protowire.BytesType)

@@ -32,7 +32,7 @@ type batchReader struct {
 	values          [columnRows]smallColumn // the other columns
 	nextValue       [columnRows]int         // index of the next value of each
 
-	skipKinds []kindSkip // by kind, see Reader.Only; empty: no event is skipped
+	skipKinds []bool // by kind, see Reader.Only; empty: no event is skipped
 
 	scratch [5]smallColumn // columns of a table
 	codes   rowCoder
@@ -42,9 +42,11 @@ type batchReader struct {
 // readKind is a kind, and how an event of it is put together.
 type readKind struct {
 	kindRow
-	call  bool              // a call as a whole: phase and columns are those of its exit,
-	entry Columns           // and these the columns of its entry
-	rest  [columnRows]uint8 // rows of its columns that few kinds have; a 0 ends them
+	call   bool              // a call as a whole: phase and columns are those of its exit,
+	entry  Columns           // and these the columns of its entry
+	rows   [columnRows]uint8 // rows of all its columns, of which the first n count,
+	n      uint8
+	common uint8 // and as many are of columns that nearly every event has
 }
 
 // load decodes an EventBatch. After it has succeeded, no event of the batch can fail.
@@ -188,11 +190,14 @@ func (b *batchReader) loadColumn(row int, column []byte, n int, codes bool) (err
 	}
 	switch {
 	case c.codes:
-		to := &b.rows[row]
-		if *to = room(*to, n); codes {
-			return b.codes.decodeRows(*to, column, rows)
+		indexes := room(b.rows[row], n)
+		if b.rows[row] = indexes; codes {
+			return b.codes.decodeRows(indexes, column, rows)
 		}
-		return plainRows(*to, column, rows)
+		err = to.load(column, n, rows)
+		for i := 0; i < n && err == nil; i++ {
+			indexes[i] = uint32(to.at(i))
+		}
 	case c.delta:
 		err = to.decode(deltas, column, n)
 	case c.signed:
@@ -281,10 +286,7 @@ func (b *batchReader) setCommon(e *Event, columns Columns) {
 
 // setRest sets the fields of e that few kinds have.
 func (b *batchReader) setRest(e *Event, k *readKind) {
-	for _, r := range k.rest {
-		if r == 0 {
-			break
-		}
+	for _, r := range k.rows[k.common:k.n] {
 		if c, v := &columnTable[r], b.take(int(r)); c.get != nil {
 			c.get(b, e, v)
 		} else {

@@ -18,12 +18,6 @@ type keyValue struct {
 	facts        Fact
 }
 
-// dentryValue is the dentry of an event. The facts of its key include those of the dentry.
-type dentryValue struct {
-	address, inode, nameAddr uint64
-	key                      keyValue
-}
-
 func (b *batchWriter) putKey(k *keyValue) {
 	b.columns[fieldKeyCode].uint(b.codes[rowKey].code(uint64(b.key(k, k.facts))))
 }
@@ -32,11 +26,12 @@ func (b *batchWriter) putNameAddr(v uint64) {
 	b.previous[rowNameAddr] = b.columns[fieldNameAddr].delta(v, b.previous[rowNameAddr])
 }
 
-// putDentry writes the row of a dentry plus 1; 0 for nil, which is NULL.
-func (b *batchWriter) putDentry(d *dentryValue) {
+// putDentry writes the row of a dentry plus 1; 0 for nil, which is NULL. Its key, and the facts, which those of the
+// key include, are in k.
+func (b *batchWriter) putDentry(d *dentryRow, k *keyValue) {
 	row := uint64(0)
 	if d != nil {
-		row = uint64(b.dentry(d)) + 1
+		row = uint64(b.dentry(d, k)) + 1
 	}
 	b.columns[fieldDentryCode].uint(b.codes[rowDentry].code(row))
 }
@@ -164,25 +159,25 @@ func (b *batchWriter) keyHash(k *keyText, name string) {
 }
 
 // isDentry reports whether row i is the dentry.
-func (b *batchWriter) isDentry(i uint32, d *dentryValue) bool {
+func (b *batchWriter) isDentry(i uint32, d *dentryRow, k *keyValue) bool {
 	r := &b.dentries[i]
-	return r.address == d.address && r.inode == d.inode && r.nameAddr == d.nameAddr && r.facts == d.key.facts&^keyFacts &&
-		b.isKey(r.key, &d.key, d.key.facts&keyFacts)
+	return r.address == d.address && r.inode == d.inode && r.nameAddr == d.nameAddr && r.facts == k.facts&^keyFacts &&
+		b.isKey(r.key, k, k.facts&keyFacts)
 }
 
-func (b *batchWriter) dentry(d *dentryValue) uint32 {
-	if int(b.lastDentry) < len(b.dentries) && b.isDentry(b.lastDentry, d) {
+func (b *batchWriter) dentry(d *dentryRow, k *keyValue) uint32 {
+	if int(b.lastDentry) < len(b.dentries) && b.isDentry(b.lastDentry, d, k) {
 		return b.lastDentry
 	}
-	hash := (d.address + d.inode + uint64(d.key.hash)) * oddBits // one address can have many rows in a batch
+	hash := (d.address + d.inode + uint64(k.hash)) * oddBits // one address can have many rows in a batch
 	slot := b.dentrySlots.at(hash)
-	for *slot != 0 && !b.isDentry(*slot-1, d) {
+	for *slot != 0 && !b.isDentry(*slot-1, d, k) {
 		hash += nextSlot
 		slot = b.dentrySlots.at(hash)
 	}
 	if *slot == 0 {
-		r := dentryRow{address: d.address, key: b.key(&d.key, d.key.facts&keyFacts), facts: d.key.facts &^ keyFacts,
-			nameAddr: d.nameAddr, inode: d.inode}
+		r := *d
+		r.key, r.facts = b.key(k, k.facts&keyFacts), k.facts&^keyFacts
 		b.dentries = append(b.dentries, r)
 		*slot = uint32(len(b.dentries))
 		b.address = b.columns[fieldDentryAddress].delta(r.address, b.address)

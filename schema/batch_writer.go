@@ -191,11 +191,11 @@ func (b *batchWriter) addValues(e *Event) {
 		b.putNameAddr(e.NameAddr)
 	}
 	if e.Columns.Has(ColumnDentry) {
-		d := &dentryValue{e.Dentry, e.Inode, e.NameAddr, k}
+		d := &dentryRow{address: e.Dentry, inode: e.Inode, nameAddr: e.NameAddr}
 		if e.Dentry == 0 {
 			d = nil
 		}
-		b.putDentry(d)
+		b.putDentry(d, &k)
 	}
 	if e.Columns.Has(ColumnFilesystem) {
 		b.columns[fieldFilesystem].uint(uint64(b.filesystem(e.FSType, e.Dev)))

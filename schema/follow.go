@@ -126,25 +126,6 @@ func (f *rowCoder) decodeRows(to []uint32, column []byte, rows int) error {
 	return checkEnd(column, at)
 }
 
-// plainRows is rows for a column without codes.
-func plainRows(to []uint32, column []byte, rows int) error {
-	at := 0
-	for i := range to {
-		if at >= len(column) {
-			return errTable
-		}
-		row := uint64(column[at])
-		if at++; row >= 0x80 {
-			row, at = longVarint(column, at)
-		}
-		if row >= uint64(rows) {
-			return rowError(row, rows)
-		}
-		to[i] = uint32(row)
-	}
-	return checkEnd(column, at)
-}
-
 // loadHashes sets the hashes of the keys: those that follow, and those stored.
 func (b *batchReader) loadHashes() (err error) {
 	hashes := b.raw[fieldKeyHash]

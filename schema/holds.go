@@ -2,7 +2,10 @@
 
 package schema
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // filterHash is the hash, for Index.holds, of something that a frame has: FNV-1a of its kind and its bytes.
 type filterHash uint64
@@ -30,15 +33,13 @@ func pidHash(pid uint32) filterHash {
 
 func pathHash(path string) filterHash { return filterHashOf('n', path) }
 
-// bits calls f with the place of each bit of the hash in a filter of so many bytes, until f returns false.
-func (m filterHash) bits(bytes int, f func(at, bit int) bool) {
+// places returns which bits stand for the hash in a filter of so many bytes.
+func (m filterHash) places(bytes int) (bits [4]uint32) {
 	h, g := uint32(m), uint32(m>>32)|1
-	for i := range uint32(4) {
-		n := (h + i*g) % uint32(8*bytes)
-		if !f(int(n/8), int(n%8)) {
-			return
-		}
+	for i := range bits {
+		bits[i] = (h + uint32(i)*g) % uint32(8*bytes)
 	}
+	return bits
 }
 
 // bloomFilter returns the Bloom filter of a frame with these hashes.
@@ -49,7 +50,9 @@ func bloomFilter(hashes []filterHash) []byte {
 	}
 	filter := make([]byte, size)
 	for _, m := range hashes {
-		m.bits(size, func(at, bit int) bool { filter[at] |= 1 << bit; return true })
+		for _, bit := range m.places(size) {
+			filter[bit/8] |= 1 << (bit % 8)
+		}
 	}
 	return filter
 }
@@ -60,17 +63,14 @@ func mayHold[T any](x *Index, frame int, wanted []T, hashOf func(T) filterHash) 
 		return true
 	}
 	filter := x.Holds[frame]
-	for _, w := range wanted {
-		all := true
-		hashOf(w).bits(len(filter), func(at, bit int) bool {
-			all = filter[at]>>bit&1 == 1
-			return all
-		})
-		if all {
-			return true
+	return slices.ContainsFunc(wanted, func(w T) bool {
+		for _, bit := range hashOf(w).places(len(filter)) {
+			if filter[bit/8]>>(bit%8)&1 == 0 {
+				return false
+			}
 		}
-	}
-	return false
+		return true
+	})
 }
 
 // MayHoldComm reports whether the frame can have an event of a task with one of these names. It is true if

@@ -14,13 +14,6 @@ func (t *Reader) Only(wanted func(Role) bool) {
 	t.batch.selectKinds(wanted)
 }
 
-// kindSkip says whether events of a kind are skipped, and how.
-type kindSkip struct {
-	skip bool
-	n    uint8
-	rows [columnRows]uint8 // the first n are the rows of its columns
-}
-
 // selectKinds finds out which kinds of the batch are skipped.
 func (b *batchReader) selectKinds(wanted func(Role) bool) {
 	b.skipKinds = b.skipKinds[:0]
@@ -28,15 +21,7 @@ func (b *batchReader) selectKinds(wanted func(Role) bool) {
 		return
 	}
 	for i := range b.kinds {
-		k := &b.kinds[i]
-		p := kindSkip{skip: !wanted(k.role)}
-		for r := range columnTable {
-			if (k.columns | k.entry).Has(columnTable[r].Column) {
-				p.rows[p.n] = uint8(r)
-				p.n++
-			}
-		}
-		b.skipKinds = append(b.skipKinds, p)
+		b.skipKinds = append(b.skipKinds, !wanted(b.kinds[i].role))
 	}
 }
 
@@ -45,11 +30,12 @@ func (b *batchReader) selectKinds(wanted func(Role) bool) {
 func (b *batchReader) skipEvents() {
 	i := b.done
 	for ; i < b.events-1; i++ {
-		p := &b.skipKinds[b.kind.at(i)]
-		if !p.skip || i >= b.sameUntil {
+		kind := b.kind.at(i)
+		if !b.skipKinds[kind] || i >= b.sameUntil {
 			break
 		}
-		for _, r := range p.rows[:p.n] {
+		k := &b.kinds[kind]
+		for _, r := range k.rows[:k.n] {
 			b.nextValue[r]++
 		}
 	}

@@ -44,8 +44,13 @@ type Reader struct {
 	offset  int64
 	decoded int64 // bytes of all frames, decompressed
 	stopErr error
-	skip    *skipper        // nil: no frame is skipped
 	wanted  func(Role) bool // see Only; nil: all are
+
+	// A file of size bytes whose frames can be skipped by its index.
+	file        io.ReaderAt
+	size        int64
+	index       *Index               // nil: the reader has none
+	wantedFrame func(frame int) bool // nil: no frame is skipped
 }
 
 // NewReader reads the header. run picks one of several concatenated runs, from 1; 0 means that the file
@@ -177,55 +182,40 @@ func (t *Reader) stop(err error) {
 
 // readPacket reads one Trace.packet from rest.
 func (t *Reader) readPacket() error {
-	body, err := t.field(&t.rest, fieldTracePacket)
-	for set := false; err == nil && len(body) > 0; {
-		var num protowire.Number
-		var typ protowire.Type
-		var n int
-		if num, typ, n = protowire.ConsumeTag(body); n < 0 {
-			return protowire.ParseError(n)
-		}
-		body = body[n:]
-		if typ != protowire.BytesType {
-			if n = protowire.ConsumeFieldValue(num, typ, body); n < 0 {
-				return protowire.ParseError(n)
-			}
-			body = body[n:]
-			continue
-		}
-		v, n := protowire.ConsumeBytes(body)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		body = body[n:]
-		if num > fieldPacketFooter {
-			continue
-		}
-		if set {
+	num, packet, err := takeField(&t.rest)
+	if num != fieldTracePacket {
+		return err
+	}
+	for set := false; err == nil && len(packet) > 0; {
+		var body []byte
+		switch num, body, err = takeField(&packet); {
+		case body == nil || num > fieldPacketFooter:
+		case set:
 			return errors.New("a packet sets two fields")
+		default:
+			set, err = true, t.readContent(num, body)
 		}
-		set, err = true, t.readContent(num, v)
 	}
 	return err
 }
 
-// field takes one field off b, and returns its contents if it is the wanted length-delimited one, else nil.
-func (t *Reader) field(b *[]byte, want protowire.Number) ([]byte, error) {
-	num, typ, n := protowire.ConsumeTag(*b)
+// takeField takes the first field off a message. body is what it contains if it is length-delimited; nil: it is
+// not.
+func takeField(message *[]byte) (num protowire.Number, body []byte, err error) {
+	num, typ, n := protowire.ConsumeTag(*message)
 	if n < 0 {
-		return nil, protowire.ParseError(n)
+		return 0, nil, protowire.ParseError(n)
 	}
-	size := protowire.ConsumeFieldValue(num, typ, (*b)[n:])
+	value := (*message)[n:]
+	size := protowire.ConsumeFieldValue(num, typ, value)
 	if size < 0 {
-		return nil, protowire.ParseError(size)
+		return 0, nil, protowire.ParseError(size)
 	}
-	value := (*b)[n : n+size]
-	*b = (*b)[n+size:]
-	if num != want || typ != protowire.BytesType {
-		return nil, nil
+	*message = value[size:]
+	if typ == protowire.BytesType {
+		body, _ = protowire.ConsumeBytes(value)
 	}
-	body, _ := protowire.ConsumeBytes(value)
-	return body, nil
+	return num, body, nil
 }
 
 // readContent reads the one field set in a Packet. Before the wanted run's header it ignores all but headers.
@@ -265,11 +255,10 @@ func checkBounds(packet protowire.Number, body []byte) error {
 	}
 	repeated := make(map[protowire.Number]int)
 	for len(body) > 0 {
-		num, _, n := protowire.ConsumeField(body)
-		if n < 0 {
-			return protowire.ParseError(n)
+		num, _, err := takeField(&body)
+		if err != nil {
+			return err
 		}
-		body = body[n:]
 		if most, ok := maxRepeats[packet][num]; ok {
 			if repeated[num]++; repeated[num] > most {
 				return fmt.Errorf("field %d stands more than %d times", num, most)
@@ -317,7 +306,7 @@ func (t *Reader) readEvents(body []byte) error {
 		t.batch.events, t.batch.done = 0, 0
 		return err
 	}
-	if t.skipsFrames() && !t.skip.matchesBatch(t.offset, t.batch) {
+	if t.skipsFrames() && !t.index.matchesBatch(t.offset, t.batch) {
 		t.batch.events, t.batch.done = 0, 0
 		return ErrIndex
 	}

@@ -204,14 +204,14 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 	if len(e.Text) < end {
 		return errShort
 	}
-	given := sentName{e.Text[at:end], Fact(uint16(rest))}
+	given := keyValue{name: e.Text[at:end], facts: Fact(uint16(rest))}
 	found := given
 	if k.phase == Whole && !null {
 		word, half := words[k.dentry+dentryWords+1], e.Text[(at+len(e.Text))/2:]
 		if int(uint16(word>>16)) > len(half) {
 			return errShort
 		}
-		found = sentName{half[:uint16(word>>16)], Fact(uint16(word))}
+		found = keyValue{name: half[:uint16(word>>16)], facts: Fact(uint16(word))}
 	}
 	if t.err != nil {
 		return t.err
@@ -232,12 +232,6 @@ func (s *Sender) Append(t *Writer, e Sent) error {
 	return t.flushIfFull()
 }
 
-// sentName is a name's bytes, with the facts that belong to it.
-type sentName struct {
-	name  string
-	facts Fact
-}
-
 // newTask finds the row of a task that is not that of the last event.
 func (s *Sender) newTask(b *batchWriter, head *[headWords]uint64) {
 	ids, comm := head[headTask], [2]uint64{head[headComm], head[headComm+1]}
@@ -256,15 +250,15 @@ func (s *Sender) newTask(b *batchWriter, head *[headWords]uint64) {
 // maxComms bounds the names of tasks that are remembered; there are few at a time.
 const maxComms = 4096
 
-// addValues adds an event's words to the columns: its key has the name and facts of given, its dentry those of
-// found.
-func (s *Sender) addValues(b *batchWriter, k *sentKind, words []uint64, given, found *sentName) {
+// addValues adds an event's words to the columns. given is its key and found that of its dentry: it sets what the
+// words have of them.
+func (s *Sender) addValues(b *batchWriter, k *sentKind, words []uint64, given, found *keyValue) {
 	if k.columns.Has(ColumnKey) {
-		key := keyValue{words[0], given.name, uint32(words[1]), uint32(words[1] >> 32), given.facts}
-		if key.length == 0 {
-			key.length = uint32(len(given.name))
+		given.parent, given.length, given.hash = words[0], uint32(words[1]), uint32(words[1]>>32)
+		if given.length == 0 {
+			given.length = uint32(len(given.name))
 		}
-		b.putKey(&key)
+		b.putKey(given)
 	}
 	if k.columns.Has(ColumnNameAddr) {
 		b.putNameAddr(words[k.nameAddr])
@@ -272,11 +266,12 @@ func (s *Sender) addValues(b *batchWriter, k *sentKind, words []uint64, given, f
 	hash := uint32(0)
 	if k.dentry >= 0 {
 		if of := words[k.dentry:]; of[0] == 0 {
-			b.putDentry(nil)
+			b.putDentry(nil, nil)
 		} else {
 			of = of[:1+dentryWords]
 			hash = uint32(of[4] >> 32)
-			b.putDentry(&dentryValue{of[0], of[1], of[2], keyValue{of[3], found.name, uint32(of[4]), hash, found.facts}})
+			found.parent, found.length, found.hash = of[3], uint32(of[4]), hash
+			b.putDentry(&dentryRow{address: of[0], inode: of[1], nameAddr: of[2]}, found)
 			words = words[k.moreWords:] // the words after the dentry now have the index that they have without one
 		}
 	}

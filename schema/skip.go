@@ -12,14 +12,6 @@ import (
 // ErrIndex ends a reading that skipped frames if the seek index turns out to be wrong.
 var ErrIndex = errors.New("its seek index names other events than the frames hold")
 
-// skipper skips frames by the seek index.
-type skipper struct {
-	file   io.ReaderAt
-	size   int64
-	index  *Index
-	wanted func(frame int) bool
-}
-
 // NewReaderAt is NewReader for a file of size bytes, in which Skip can skip frames.
 func NewReaderAt(file io.ReaderAt, size int64, run int) (*Reader, error) {
 	whole := io.NewSectionReader(file, 0, size)
@@ -29,27 +21,20 @@ func NewReaderAt(file io.ReaderAt, size int64, run int) (*Reader, error) {
 	}
 	t, err := newReader(frameReader{r: whole, sparing: true}, run)
 	if err == nil {
-		t.skip = &skipper{file: file, size: size, index: x}
+		t.file, t.size, t.index = file, size, x
 	}
 	return t, err
 }
 
 // Index returns the seek index by which frames can be skipped; nil: there is none.
-func (t *Reader) Index() *Index {
-	if t.skip == nil {
-		return nil
-	}
-	return t.skip.index
-}
+func (t *Reader) Index() *Index { return t.index }
 
 // Skip makes the reader ask for every frame with events, in order, whether it is wanted, and skip it unread
 // if not. What is between such frames is read. It must not be called if Index returns nil.
-func (t *Reader) Skip(wanted func(frame int) bool) {
-	t.skip.wanted = wanted
-}
+func (t *Reader) Skip(wanted func(frame int) bool) { t.wantedFrame = wanted }
 
 // skipsFrames reports whether the reader asks before it reads a frame.
-func (t *Reader) skipsFrames() bool { return t.skip != nil && t.skip.wanted != nil }
+func (t *Reader) skipsFrames() bool { return t.wantedFrame != nil }
 
 // matchesFile reports whether frames begin where the index says, judging by their first bytes.
 func (x *Index) matchesFile(file io.ReaderAt, size int64) bool {
@@ -77,18 +62,18 @@ func (x *Index) frameAt(offset int64) int {
 }
 
 // matchesBatch reports whether a batch is the one that the index has at the offset.
-func (s *skipper) matchesBatch(offset int64, b *batchReader) bool {
-	x, i := s.index, s.index.frameAt(offset)
+func (x *Index) matchesBatch(offset int64, b *batchReader) bool {
+	i := x.frameAt(offset)
 	return i == len(x.Offset) || x.Offset[i] != uint64(offset) || x.FirstId[i] == b.firstID && int(x.Events[i]) == b.events
 }
 
 // skipFrames skips the frames here that are not wanted.
 func (t *Reader) skipFrames() {
-	s, x := t.skip, t.skip.index
+	x := t.index
 	at := t.frames.off + int64(t.frames.frame)
 	first, passed := x.frameAt(at), uint64(0)
 	i := first
-	for ; i < len(x.Offset) && x.Offset[i] == uint64(at) && !s.wanted(i); i++ {
+	for ; i < len(x.Offset) && x.Offset[i] == uint64(at) && !t.wantedFrame(i); i++ {
 		passed += uint64(x.Events[i])
 		at += int64(x.Bytes[i])
 	}
@@ -104,5 +89,5 @@ func (t *Reader) skipFrames() {
 	}
 	t.nextID = x.FirstId[i-1] + uint64(x.Events[i-1])
 	t.ready = append(t.ready, &Skipped{Events: passed})
-	t.frames = frameReader{r: io.NewSectionReader(s.file, at, s.size-at), mem: t.frames.mem, off: at, work: t.frames.work, sparing: true}
+	t.frames = frameReader{r: io.NewSectionReader(t.file, at, t.size-at), mem: t.frames.mem, off: at, work: t.frames.work, sparing: true}
 }

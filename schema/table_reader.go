@@ -67,10 +67,13 @@ func (b *batchReader) loadKinds() error {
 			k.call, k.phase, k.entry = true, Exit, k.columns&k.role.Shape(Enter).Columns
 			k.columns &^= k.entry
 		}
-		rest := k.rest[:0]
-		for r := rowFilesystem + 1; r < columnRows; r++ {
-			if k.columns.Has(columnTable[r].Column) {
-				rest = append(rest, uint8(r))
+		for r := range columnTable {
+			if !(k.columns | k.entry).Has(columnTable[r].Column) {
+				continue
+			}
+			k.rows[k.n] = uint8(r)
+			if k.n++; r <= rowFilesystem {
+				k.common = k.n
 			}
 		}
 		b.kinds = append(b.kinds, k)
