@@ -45,6 +45,10 @@ func TestTemporaryNames(t *testing.T) {
 		{"ccA1b2C3.s", "ccZ9y8X7Q.s", false},
 		{"report.txt", "budget.txt", false},
 		{"out_000123", "out_987654", false}, // the numbers are the program's
+		{"a.pyc.140671228154416", "a.pyc.93824992231152", true},
+		{"a.pyc.140671228154416", "b.pyc.140671228154416", false},
+		{"a.pyc.140671228154416", "a.pyc.20261128034155", false},  // no address but a date
+		{"a.pyc.140671228154416", "a.pyc.999999999999999", false}, // a process has no such address
 	} {
 		uses := func(m tracetest.Machine, seed uint64, name string) []byte {
 			file := record(t, m, seed, scene(strings.ReplaceAll("cc create tmp/NAME\ncc open tmp/NAME\nas open tmp/NAME\ncc remove tmp/NAME", "NAME", name)))

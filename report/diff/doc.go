@@ -33,7 +33,8 @@
 //     below /proc, the inode of a file without a name (O_TMPFILE), or a time since this
 //     kernel booted, if it is one on both sides;
 //   - a name that the program creates (O_CREAT|O_EXCL, mkdir) and that differs in six
-//     or more random letters, like those of mkstemp(3);
+//     or more random letters, like those of mkstemp(3), or in an address of the process
+//     in decimal, as Python names the file that becomes NAME.pyc;
 //   - which dentries drop_caches ended, and in which order;
 //   - whether a dentry was in the cache before the recording began: a first hit of
 //     an older dentry on one side is equal to the miss with alloc and insert on the other;

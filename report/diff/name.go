@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -16,12 +17,12 @@ import (
 type name struct {
 	text          string
 	exact, coarse uint64
-	temporary     bool // coarse leaves out letters that may have been made up for the run
+	temporary     bool // coarse leaves out letters or an address that may have been made up for the run
 }
 
 // same reports whether two names are equal except for what varies by chance.
 func (n *name) same(m *name) bool {
-	return n.exact == m.exact || n.coarse == m.coarse && (!n.temporary && !m.temporary || madeUp(n.text, m.text))
+	return n.exact == m.exact || n.coarse == m.coarse && (!n.temporary && !m.temporary || madeUp(n.text, m.text) || withoutAddresses(n.text) == withoutAddresses(m.text))
 }
 
 // namer recognises what in names comes from the run and not from the program.
@@ -131,7 +132,7 @@ func (n *namer) made(path string) {
 	if _, met := n.temps[base]; met || n.plain || len(n.temps) >= maxTemps {
 		return
 	}
-	if folded := withoutRandom(base); folded != base {
+	if folded := withoutRandom(withoutAddresses(base)); folded != base {
 		n.temps[base] = folded
 	}
 }
@@ -157,6 +158,21 @@ func withoutRandom(s string) string {
 			return run
 		}
 		return strings.Repeat("\x00", len(run))
+	})
+}
+
+// decimal matches an address of a process as Python's id() prints it: 0x5500_0000_0000 and more, where x86-64 and arm64
+// load programs and map memory, has 14 or 15 digits.
+var decimal = regexp.MustCompile(`[0-9]{14,}`)
+
+// withoutAddresses replaces by NUL each decimal number that is an address of a process, as Python puts it at the end of
+// the file that it writes and then renames to NAME.pyc.
+func withoutAddresses(s string) string {
+	return decimal.ReplaceAllStringFunc(s, func(digits string) string {
+		if v, err := strconv.ParseUint(digits, 10, 48); err != nil || v < 0x5500_0000_0000 {
+			return digits
+		}
+		return "\x00"
 	})
 }
 
