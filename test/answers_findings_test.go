@@ -165,7 +165,7 @@ func (s *findingCounts) processExited(e *replayEvent) {
 			apart = ", apart from searches for libraries that it opened"
 			continue
 		}
-		s.exitSentences = append(s.exitSentences, fmt.Sprintf("%s/%d ended at #%d, %s; its last failed call%s: %s of %s, %s, #%d", a.program, e.PID, e.ID, schema.WaitStatus(e.Status),
+		s.exitSentences = append(s.exitSentences, fmt.Sprintf("%s/%d ended at #%d, %s; its last recorded failed call%s: %s of %s, %s, #%d", a.program, e.PID, e.ID, schema.WaitStatus(e.Status),
 			apart, operationOf[a.Role], strings.ReplaceAll(a.path(), "\r", `\r`), a.errno, a.ID))
 		return
 	}

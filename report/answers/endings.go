@@ -104,7 +104,7 @@ func (s *Summarizer) failedProcesses() (out []Finding) {
 			apart = ", apart from searches for libraries that it opened"
 		}
 		out = append(out, Finding{
-			What: fmt.Sprintf("%s/%d ended at #%d, %s; its last failed call%s: %s of %s, %s, #%d", replay.Printable(x.program), x.pid, x.at, x.status, apart,
+			What: fmt.Sprintf("%s/%d ended at #%d, %s; its last recorded failed call%s: %s of %s, %s, #%d", replay.Printable(x.program), x.pid, x.at, x.status, apart,
 				x.operation, replay.Printable(x.path), schema.ErrnoName(x.errno), x.id),
 			Command: []string{"show", "FILE", fmt.Sprint(x.pid)},
 		})

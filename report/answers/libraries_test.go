@@ -165,18 +165,18 @@ func TestLastFailedCallOfAProcess(t *testing.T) {
 	}{
 		"a library that is nowhere": {func() []*replay.PathCall {
 			return []*replay.PathCall{call("stat", "/site.py", "ENOENT"), call("open", "/lib/libsqlite3.so.0", "ENOENT"), call("open", "/usr/lib/libsqlite3.so.0", "ENOENT")}
-		}, "its last failed call: open of /usr/lib/libsqlite3.so.0, ENOENT, #6"},
+		}, "its last recorded failed call: open of /usr/lib/libsqlite3.so.0, ENOENT, #6"},
 		"one that is found": {func() []*replay.PathCall {
 			return []*replay.PathCall{call("stat", "/site.py", "ENOENT"), call("open", "/lib/libz.so.1", "ENOENT"), call("open", "/usr/lib/libz.so.1", "")}
-		}, "its last failed call, apart from searches for libraries that it opened: stat of /site.py, ENOENT, #2"},
+		}, "its last recorded failed call, apart from searches for libraries that it opened: stat of /site.py, ENOENT, #2"},
 		"only one that is found": {func() []*replay.PathCall {
 			return []*replay.PathCall{call("open", "/lib/libz.so.1", "ENOENT"), call("open", "/usr/lib/libz.so.1", "")}
 		}, ""},
 		"another name than the one that is found": {func() []*replay.PathCall {
 			return []*replay.PathCall{call("open", "/lib/libz.so.1", "ENOENT"), call("open", "/lib/libz.so.2", "ENOENT"), call("open", "/usr/lib/libz.so.2", "")}
-		}, "its last failed call, apart from searches for libraries that it opened: open of /lib/libz.so.1, ENOENT, #2"},
+		}, "its last recorded failed call, apart from searches for libraries that it opened: open of /lib/libz.so.1, ENOENT, #2"},
 		"more than are remembered": {func() []*replay.PathCall { return many(maxSought + 1) },
-			fmt.Sprintf("its last failed call: open of /lib/l%d.so, ENOENT, #%d", maxSought, 2*maxSought+2)},
+			fmt.Sprintf("its last recorded failed call: open of /lib/l%d.so, ENOENT, #%d", maxSought, 2*maxSought+2)},
 		"found are all that are remembered": {func() []*replay.PathCall {
 			calls := many(maxSought + 1)
 			for i := 1; i <= maxSought; i++ {
