@@ -23,9 +23,9 @@ func TestAForgottenDentryIsInDoubt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	c := newCollector(in.Header(), alone{replay.New(in.Header())})
+	c := newCollector(in.Header(), Options{Beside: alone{replay.New(in.Header())}})
 	doubted := make(map[Kind]bool)
-	c.each = func(cl *Claim) { doubted[cl.Kind] = doubted[cl.Kind] || cl.Why == Forgotten }
+	c.Each = func(cl *Claim) { doubted[cl.Kind] = doubted[cl.Kind] || cl.Why == Forgotten }
 	for {
 		rec, err := in.Next()
 		if err == io.EOF {

@@ -23,26 +23,17 @@ const (
 	maxSpare  = 64   // finished walks kept for reuse
 )
 
-// budgets holds what is left of these bounds.
-type budgets struct {
-	kept      int
-	stepsFull bool // the opens in progress have too many events: further ones are not looked at
-	added     int  // events since the last count
-}
-
-func newBudgets() budgets { return budgets{kept: keptBudget} }
-
 // take reserves bytes of what may be kept; it returns false if there is no room for them.
-func (b *budgets) take(bytes int) bool {
-	if b.kept < bytes {
+func (c *collector) take(bytes int) bool {
+	if c.room < bytes {
 		return false
 	}
-	b.kept -= bytes
+	c.room -= bytes
 	return true
 }
 
 // roomForItem reports whether another call may be kept, with at least its first event.
-func (b *budgets) roomForItem() bool { return b.kept >= stepBytes+nameCost*schema.MaxStringBytes }
+func (c *collector) roomForItem() bool { return c.room >= stepBytes+nameCost*schema.MaxStringBytes }
 
 // roomForSteps reports whether one more event of an open in progress may be looked at.
 func (c *collector) roomForSteps() bool {

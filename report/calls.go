@@ -150,18 +150,14 @@ func (c *collector) givenUp(call *replay.Call) {
 	c.recycle(call)
 }
 
-// tellUnreturned passes the opens and walks without an exit in the trace to every kind of claim. The exit
-// may be among the events lost, the task may have been killed, or the recording may have ended inside the
-// call.
-func (c *collector) tellUnreturned() {
+// judgeUnreturned makes a key claim on each open and walk without an exit in the trace if that may be among
+// the events lost. If the task was killed or the recording ended inside the call, nothing is said.
+func (c *collector) judgeUnreturned() {
 	c.state.EachInProgress(c.givenUp)
 	slices.SortFunc(c.unreturned, func(a, b unreturned) int { return cmp.Compare(a.at, b.at) })
-	v := &c.view
-	for i := range c.unreturned {
-		for _, k := range c.kinds {
-			if v.kind = k; k.unreturned != nil {
-				k.unreturned(v, &c.unreturned[i])
-			}
+	for _, u := range c.unreturned {
+		if cl := c.begin(table[Key], table[Key].needs|u.roles, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
+			c.count(u.program, cl)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 // collector turns the records of a trace into findings in one pass.
 type collector struct {
+	Options
 	f             *Findings
-	reading       Reading
-	state         *replay.State // that of reading
+	state         *replay.State // that of Beside
 	layout        *schema.Layout
 	programs      map[string]*Program
 	last          *Program // the program returned last
@@ -29,12 +29,14 @@ type collector struct {
 	links         int      // number of names in that walk that are not in its path
 	again         bool     // that walk came back to a component before the one it was at
 	drafts        drafts   // the claims of that walk while it is not picked
-	asked         []string // what Options.Select picks
 	tail          row      // the last name outside the path, if no component of the path was looked up after it
 	latest        uint64   // id of the last event
 	processCounts processCounts
 	executed      map[uint32]uint64 // by thread id: the exec in progress whose file has been opened
-	budgets
+
+	room      int  // bytes left for what is kept, of keptBudget
+	stepsFull bool // the opens in progress have too many events: further ones are not looked at
+	added     int  // events since these were last counted
 
 	attached  replay.Roles // roles recorded in all their phases
 	uncounted replay.Roles // roles whose missed hits are not counted
@@ -47,22 +49,18 @@ type collector struct {
 
 	miscounted bool // the footer has a wrong number of events
 
-	bare  bool         // see Options
-	each  func(*Claim) // called with every claim; may be nil
-	kinds []*kind      // all kinds, by number
-	looks byRole       // the kinds that look at an event
+	kinds []*kind // all kinds, by number
+	looks byRole  // the kinds that look at an event
 
-	only   func() bool // reports whether claims made with the current event count; nil: all do
-	mute   bool        // they do not count
-	nobody Program     // the program of claims that do not count
+	mute   bool    // claims made with the current event do not count, see Options.Only
+	nobody Program // the program of claims that do not count
 
-	follow func(*Moment) // called after every record; may be nil
-	moment Moment        // the argument of follow, reused
+	moment Moment // the argument of Follow, reused
 }
 
 // record applies one record. It returns where an event stands, and nil for any other record.
 func (c *collector) record(rec schema.Record) *replay.Step {
-	s := c.reading.Record(rec)
+	s := c.Beside.Record(rec)
 	if s != nil {
 		c.event(s)
 		return s
@@ -78,22 +76,19 @@ func (c *collector) record(rec schema.Record) *replay.Step {
 	return s
 }
 
-func newCollector(h *schema.Header, r Reading) *collector {
+func newCollector(h *schema.Header, o Options) *collector {
 	c := &collector{
-		f:             &Findings{Header: h, labels: newLabels(h)},
-		reading:       r,
-		state:         r.State(),
+		Options:       o,
+		f:             &Findings{Header: h, labels: newLabels(h), Unmet: slices.Clone(o.Select)},
+		state:         o.Beside.State(),
 		layout:        h.GetLayout(),
 		programs:      make(map[string]*Program),
 		within:        make([]*walk, 1),
 		processCounts: newProcessCounts(),
 		imported:      h.Logged(),
-		budgets:       newBudgets(),
+		room:          keptBudget,
 	}
 	c.state.Objects.OnForget(c.forgotten)
-	if c.layout == nil {
-		c.layout = &schema.Layout{}
-	}
 	c.attached, c.uncounted = replay.RecordedRoles(h)
 	for _, p := range h.GetProbe() {
 		if p.Attached {
@@ -137,10 +132,10 @@ func (c *collector) event(s *replay.Step) {
 		c.line(s)
 		return
 	}
-	if !c.bare {
+	if !c.Bare {
 		c.processCounts.see(e)
 	}
-	if c.mute = c.only != nil && !c.only(); e.Phase == schema.Exit && executing.Has(e.Role) {
+	if c.mute = c.Only != nil && !c.Only(); e.Phase == schema.Exit && executing.Has(e.Role) {
 		delete(c.executed, e.TID)
 	}
 	if known {
@@ -254,7 +249,7 @@ func (c *collector) outside(s *replay.Step) {
 		}
 	}
 	p := c.program(e)
-	if !p.kept || c.bare {
+	if !p.kept || c.Bare {
 		return
 	}
 	var it *Item
@@ -303,13 +298,13 @@ func stepOf(s *replay.Step) Step {
 
 // finish judges what can only be decided at the end of the trace, and completes the findings.
 func (c *collector) finish() {
-	c.mute = c.only != nil
+	c.mute = c.Only != nil
 	for _, k := range c.kinds {
 		if c.view.kind = k; k.end != nil {
 			k.end(&c.view)
 		}
 	}
-	c.tellUnreturned()
+	c.judgeUnreturned()
 	if c.lines != nil {
 		c.suggested(c.log())
 	}

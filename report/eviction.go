@@ -273,7 +273,7 @@ func distance(v *view, cl *Claim) {
 // slots returns the distance of two dentries in slab slots, in words, if both lie in one page; otherwise it
 // is empty, except for two dentries with the same address.
 func (c *collector) slots(a, b uint64) string {
-	size, page := uint64(c.layout.DentrySize), uint64(c.layout.PageSize)
+	size, page := uint64(c.layout.GetDentrySize()), uint64(c.layout.GetPageSize())
 	switch {
 	case a == b:
 		return "the same address again, a new dentry"

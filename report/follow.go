@@ -3,8 +3,6 @@
 package report
 
 import (
-	"slices"
-
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -80,12 +78,10 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 		o.Beside = alone{replay.New(h)}
 		o.Beside.State().Reuse()
 	}
-	c := newCollector(h, o.Beside)
-	c.bare, c.each, c.follow, c.only, c.asked, c.f.Unmet = o.Bare, o.Each, o.Follow, o.Only, o.Select, slices.Clone(o.Select)
+	c := newCollector(h, o)
 	var whole *collector
 	if o.Without != 0 {
-		whole = newCollector(r.Header(), alone{replay.New(r.Header())})
-		whole.bare, whole.only = o.Bare, o.Only
+		whole = newCollector(r.Header(), Options{Bare: o.Bare, Only: o.Only, Beside: alone{replay.New(r.Header())}})
 	}
 	err := replay.Read(r, func(rec schema.Record) {
 		if whole != nil {
@@ -93,9 +89,9 @@ func Judge(r replay.Source, o Options) (*Findings, error) {
 		}
 		if e, ok := rec.(*schema.Event); !ok || !o.Without.Has(e.Role) {
 			s := c.record(rec)
-			if c.follow != nil {
+			if o.Follow != nil {
 				c.moment.Record, c.moment.Step, c.moment.Losses = rec, s, &c.state.Losses
-				c.follow(&c.moment)
+				o.Follow(&c.moment)
 				c.moment.Rulings = c.moment.Rulings[:0]
 			}
 		}

@@ -125,7 +125,7 @@ func (c *collector) unsettled(needs replay.Roles, at span) (*Reason, About) {
 // unmade counts a claim without making it, and returns true, if nothing speaks against it and nobody is
 // told of it.
 func (c *collector) unmade(p *Program, k *kind, why *Reason) bool {
-	if why != nil || !c.bare || c.each != nil {
+	if why != nil || !c.Bare || c.Each != nil {
 		return false
 	}
 	if !c.mute {
@@ -208,7 +208,7 @@ func (c *collector) across(p *Program, cl *Claim) {
 		return
 	}
 	c.count(p, cl)
-	if !p.kept || c.bare {
+	if !p.kept || c.Bare {
 		return
 	}
 	if len(p.Claims) < maxClaims {
@@ -219,12 +219,12 @@ func (c *collector) across(p *Program, cl *Claim) {
 }
 
 func (c *collector) count(p *Program, cl *Claim) {
-	if c.add(p, cl.Kind, cl.Verdict, cl.Why, cl.About.Text); !c.bare {
+	if c.add(p, cl.Kind, cl.Verdict, cl.Why, cl.About.Text); !c.Bare {
 		c.show(p, cl)
 	}
-	if c.each != nil {
+	if c.Each != nil {
 		cl.Terms = c.terms
-		c.each(cl)
+		c.Each(cl)
 		cl.Terms = nil
 	}
 	if cl.Verdict != Proven {
@@ -238,7 +238,7 @@ func (c *collector) add(p *Program, k Kind, v Verdict, why *Reason, about string
 	if p != nil {
 		p.Tally.add(k, v)
 	}
-	if c.follow != nil {
+	if c.Follow != nil {
 		c.moment.Rulings = append(c.moment.Rulings, Ruling{k, v, why, about})
 	}
 }
@@ -289,7 +289,7 @@ func (v *view) single(e *schema.Event, why *Reason, about About, value uint64) {
 		return
 	}
 	p := c.program(e)
-	if why == nil && c.each == nil {
+	if why == nil && c.Each == nil {
 		c.f.Tally.add(k.number, Proven)
 		p.Tally.add(k.number, Proven)
 		return

@@ -21,14 +21,7 @@ var _ = register(func() kind {
 		says:   "which components were looked up, each under the dentry of the one before it or where a mount point, a link or .. led, and where a failed walk stopped",
 		open:   k.open,
 		walks:  true,
-		// A call without an exit is only reported if events were lost. If the task was killed or the
-		// recording ended in the call, nothing is said.
-		unreturned: func(v *view, u *unreturned) {
-			if cl := v.begin(v.kind, v.kind.needs|u.roles, u.path, whole(u.first, u.end)); cl.Why == EventsLost {
-				v.count(u.program, cl)
-			}
-		},
-		needs: lookups | replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleKill),
+		needs:  lookups | replay.RolesOf(schema.RoleAlloc, schema.RoleInsert, schema.RoleKill),
 		reasons: []*Reason{TooManyEvents, CutName, AllocOnly, NotLookedUp, TwoParents, NoResult, MissedEnd, Unwatched, Forgotten, Contradicted,
 			Replaced, KilledOnTheWay, OtherParent},
 		tell: func(cl *Claim, q func(string) string) string {

@@ -33,7 +33,6 @@ type kind struct {
 	enters, exits replay.Roles                // the roles of event
 	dentries      bool                        // event only sees events that are about a dentry
 	line          func(*view, *Item, int)     // a complete item of a kernel log, and the index of one of its lines
-	unreturned    func(*view, *unreturned)    // an open has no exit in the trace
 	forget        func(*view, *replay.Object) // the state is about to forget a dentry
 	end           func(*view)                 // the trace has ended
 

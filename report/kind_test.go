@@ -29,7 +29,7 @@ func TestKindsAreWhole(t *testing.T) {
 func TestNoPartIsLeftOver(t *testing.T) {
 	for _, trace := range []string{"../traces/run1.pb", "testdata/misc.pb", "testdata/xch.pb"} {
 		m := inMemory(t, trace)
-		c := newCollector(m.header, alone{replay.New(m.header)})
+		c := newCollector(m.header, Options{Beside: alone{replay.New(m.header)}})
 		for i, k := range c.kinds {
 			checked := *k
 			if k.open == nil {

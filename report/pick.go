@@ -89,7 +89,7 @@ type doubtful struct {
 
 // pick keeps a walk if there is a reason for it before the walk is judged; otherwise it returns nil.
 func (c *collector) pick(p *Program, w *walk, made purpose) *Item {
-	if !p.kept || c.bare {
+	if !p.kept || c.Bare {
 		return nil
 	}
 	var why Pick
@@ -174,10 +174,10 @@ func (c *collector) few(p *Program) {
 // letGo takes a call out of the section of its program, and gives back what it took of the budget.
 func (c *collector) letGo(p *Program, out *Item) {
 	for i := range out.Steps {
-		c.kept += stepBytes + nameCost*len(out.Steps[i].Event.Name)
+		c.room += stepBytes + nameCost*len(out.Steps[i].Event.Name)
 	}
 	for i := range out.Claims {
-		c.kept += out.Claims[i].cost(len(out.Claims[i].Terms))
+		c.room += out.Claims[i].cost(len(out.Claims[i].Terms))
 	}
 	p.Items = slices.DeleteFunc(p.Items, func(it *Item) bool { return it == out })
 }
@@ -233,7 +233,7 @@ func unlike(items []*Item) []*Item {
 // isAsked reports whether Options.Select asks for the walk, which was made for an operation that began at
 // an event. A word of Select that does is taken out of Findings.Unmet.
 func (c *collector) isAsked(w *walk, began uint64) (is bool) {
-	for _, what := range c.asked {
+	for _, what := range c.Select {
 		if w.is(what, began) {
 			is = true
 			c.f.Unmet = slices.DeleteFunc(c.f.Unmet, func(unmet string) bool { return unmet == what })

@@ -67,7 +67,7 @@ func TestExecsAreCountedOnce(t *testing.T) {
 	}
 	opens(1)
 	add(1, schema.RoleExecve, schema.Exit)
-	c := newCollector(m.header, alone{replay.New(m.header)})
+	c := newCollector(m.header, Options{Beside: alone{replay.New(m.header)}})
 	for _, rec := range m.records {
 		c.record(rec)
 	}

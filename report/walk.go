@@ -124,7 +124,7 @@ func (c *collector) claims(p *Program, w *walk, of purpose) {
 	v := &c.view
 	v.p, v.it, v.w, v.enter, v.exit, v.subject = p, it, w, w.enter(), w.exit(), w.enter().Name
 	v.walked = replay.Roles(0).With(v.enter.Role).With(v.exit.Role)
-	c.terms = c.drafts.begin(p.kept && it == nil && !c.bare)
+	c.terms = c.drafts.begin(p.kept && it == nil && !c.Bare)
 	for _, k := range c.kinds {
 		if v.kind = k; k.open != nil && (of.op == "" || k.walks) {
 			k.open(v)
