@@ -18,13 +18,14 @@ var _ = register(func() kind {
 		name:   "creation",
 		says:   "a dentry without inode got one in the open that returned it",
 		open: func(v *view) {
-			d, at := v.w.end().obj, v.w.instantiated()
-			if v.exit.Errno() != 0 || d == nil || at < 0 {
+			d := v.w.end().obj
+			if v.exit.Errno() != 0 || d == nil {
 				return
 			}
-			v.one, v.at = d, whole(v.enter.Time, v.exit.Time)
-			got, before = &v.w.steps[at], v.w.bare(at)
-			v.judge()
+			if got, before = v.w.instantiated(d); got != nil {
+				v.one, v.at = d, whole(v.enter.Time, v.exit.Time)
+				v.judge()
+			}
 		},
 		shows: []operand{
 			{show: func(v *view) {
@@ -52,32 +53,21 @@ var _ = register(func() kind {
 
 var NotNegative = &Reason{Unproven, "no event shows that it had no inode before", false}
 
-// instantiated returns the index of the step that gave an inode to the dentry the open returned; -1 if
-// there is none.
-func (w *walk) instantiated() int {
+// instantiated returns the step that gave an inode to the dentry, and the last one before it that showed the
+// dentry, if that was without an inode. Either is nil if there is none.
+func (w *walk) instantiated(d *replay.Object) (got, before *walkStep) {
 	if !w.roles.Has(schema.RoleInstantiate) {
-		return -1
+		return nil, nil
 	}
-	d := w.end().obj
-	for i := len(w.steps) - 1; i > 0; i-- {
-		if s := &w.steps[i]; s.ev.Role == schema.RoleInstantiate && s.obj == d && s.ev.Inode != 0 {
-			return i
-		}
+	got = w.last(func(s *walkStep) bool { return s.ev.Role == schema.RoleInstantiate && s.obj == d && s.ev.Inode != 0 })
+	if got == nil {
+		return nil, nil
 	}
-	return -1
-}
-
-// bare returns the last event before step n that showed the dentry of that step without an inode; nil if
-// there is none.
-func (w *walk) bare(n int) *walkStep {
-	for i := n - 1; i > 0; i-- {
-		s := &w.steps[i]
-		if s.obj == w.steps[n].obj && s.obj != nil && s.ev.Columns.Has(schema.ColumnDentry) {
-			if s.ev.Inode != 0 || s.ev.Facts&schema.FactInodeUnknown != 0 {
-				return nil
-			}
-			return s
-		}
+	before = w.last(func(s *walkStep) bool {
+		return s.obj == d && s.ev.ID < got.ev.ID && s.ev.Columns.Has(schema.ColumnDentry)
+	})
+	if before != nil && (before.ev.Inode != 0 || before.ev.Facts&schema.FactInodeUnknown != 0) {
+		before = nil
 	}
-	return nil
+	return got, before
 }

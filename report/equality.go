@@ -111,12 +111,9 @@ var (
 
 // lookedUp returns the last lookup in the open that returned the dentry; nil if there is none.
 func (w *walk) lookedUp(d *replay.Object) *walkStep {
-	for i := len(w.steps) - 2; i > 0; i-- {
-		if s := &w.steps[i]; s.obj == d && s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.TraitLooksUp) {
-			return s
-		}
-	}
-	return nil
+	return w.last(func(s *walkStep) bool {
+		return s.obj == d && s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.TraitLooksUp)
+	})
 }
 
 // throughMount reports whether the path ends in a component that is a mount point.

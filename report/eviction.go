@@ -38,7 +38,7 @@ var _ = register(func() kind {
 		fails: []test{
 			{[]*Reason{Unwatched, Forgotten, EventsLost, Contradicted, MaybeKilled}, replay.RolesOf(schema.RoleKill), e.unsure},
 			when(OtherName, func(v *view) bool { return v.two.Name != v.one.Name }),
-			when(OtherDirectory, func(v *view) bool { return e.where == unknown }),
+			when(OtherDirectory, func(v *view) bool { return !e.together }),
 		},
 		fill: distance,
 		tell: func(cl *Claim, _ func(string) string) string { return cl.eviction() },
@@ -70,9 +70,10 @@ const (
 // evictions holds the paths of all programs that are followed, and the parts of the claim at hand.
 type evictions struct {
 	paths map[*Program]map[string]*pathState
-	room  int              // bytes left for further paths
-	where place            // how the two directories compare
-	gone  []*replay.Object // both dentries, and their directory
+	room  int // bytes left for further paths
+
+	together bool             // both dentries were looked up in one directory
+	gone     []*replay.Object // both dentries, and that directory
 }
 
 var OtherDirectory = &Reason{Unproven, "no event shows that both names were looked up in one directory", false}
@@ -219,37 +220,22 @@ func (s *pathState) cached() bool {
 	return s.bare || s.hit || by.KilledInside || by.KillerPID != s.pid
 }
 
-// place says how two directories compare.
-type place uint8
-
-const (
-	unknown   place = iota // the second took the place of the first; it may be another directory renamed to this name
-	elsewhere              // they are different
-	together               // they are the same
-)
-
-// compare returns whether two names were looked up in the same directory.
-func compare(old, d *replay.Object) place {
-	switch {
-	case old == nil || d == nil:
-		return unknown
-	case old == d:
-		return together
-	case old.Killed == 0 || old.Deleted != 0, d.First < old.Killed, old.Name != "" && d.Name != "" && old.Name != d.Name:
-		return elsewhere
-	}
-	return unknown
+// apart reports whether two names were looked up in different directories. If the second directory may have
+// taken the place of the first, it may be the same name of another directory, and that is not known.
+func apart(old, d *replay.Object) bool {
+	return old != nil && d != nil && old != d &&
+		(old.Killed == 0 || old.Deleted != 0 || d.First < old.Killed || old.Name != "" && d.Name != "" && old.Name != d.Name)
 }
 
 // judge makes the claim that, between two opens of one path, the dentry was killed and another one was
 // allocated, at the same or another address.
 func (e *evictions) judge(v *view, before, now *pathState) {
-	e.where, e.gone = compare(before.dir, now.dir), append(e.gone[:0], before.obj, now.obj)
-	if e.where == together {
-		e.gone = append(e.gone, now.dir)
-	}
-	if e.where == elsewhere || now.obj.Moved != 0 {
+	if apart(before.dir, now.dir) || now.obj.Moved != 0 {
 		return
+	}
+	e.together, e.gone = before.dir != nil && before.dir == now.dir, append(e.gone[:0], before.obj, now.obj)
+	if e.together {
+		e.gone = append(e.gone, now.dir)
 	}
 	v.one, v.two = now.obj, before.obj
 	first := min(before.since, now.since)

@@ -15,17 +15,17 @@ func TestEvictionWantsOneDirectory(t *testing.T) {
 	for _, test := range []struct {
 		what     string
 		old, now *replay.Object
-		want     place
+		want     bool // they are known to be two
 	}{
-		{"one directory", dir, dir, together},
-		{"another dentry of its name, after it was killed", dir, &replay.Object{Name: "a", First: 6, Born: 6}, unknown},
-		{"one that was there beside it", dir, &replay.Object{Name: "a", First: 2}, elsewhere},
-		{"one of another name", dir, &replay.Object{Name: "b", First: 6}, elsewhere},
-		{"one that came after it was deleted", &replay.Object{Name: "a", First: 1, Deleted: 4, Killed: 5}, &replay.Object{Name: "a", First: 6}, elsewhere},
-		{"a directory that is not known", nil, dir, unknown},
+		{"one directory", dir, dir, false},
+		{"another dentry of its name, after it was killed", dir, &replay.Object{Name: "a", First: 6, Born: 6}, false},
+		{"one that was there beside it", dir, &replay.Object{Name: "a", First: 2}, true},
+		{"one of another name", dir, &replay.Object{Name: "b", First: 6}, true},
+		{"one that came after it was deleted", &replay.Object{Name: "a", First: 1, Deleted: 4, Killed: 5}, &replay.Object{Name: "a", First: 6}, true},
+		{"a directory that is not known", nil, dir, false},
 	} {
-		if got := compare(test.old, test.now); got != test.want {
-			t.Errorf("%s: %d, want %d", test.what, got, test.want)
+		if got := apart(test.old, test.now); got != test.want {
+			t.Errorf("%s: %v, want %v", test.what, got, test.want)
 		}
 	}
 }

@@ -63,18 +63,14 @@ func (m *Moved) clone() Detail {
 
 func (m *Moved) bytes() int { return len(m.From.Name) + len(m.To.Name) }
 
-// moves holds the claim at hand, and what was known before the move.
+// moves holds the claim at hand, and what the last __d_move found in the place where it puts the dentry.
 type moves struct {
 	Moved
-	taken  *replay.Object // the dentry that an exchange put in the place of the one moved; nil: none
-	before moving
-}
+	taken *replay.Object // the dentry that an exchange put in the place of the one moved; nil: none
 
-// moving is what a __d_move finds in the place where it puts the dentry.
-type moving struct {
-	entry  uint64         // event of the call's entry; 0: none
-	target *replay.Object // nil: no event was about it
-	was    Place          // its place as last seen before the move
+	entry uint64         // event of the call's entry; 0: none
+	found *replay.Object // nil: no event was about it
+	was   Place          // its place as last seen before the move
 }
 
 // event notes at the entry of a __d_move what was known about the target, and judges the move at its exit.
@@ -85,7 +81,7 @@ func (m *moves) event(v *view) {
 		m.moved(v)
 	} else if t := v.state.Objects.At(s.Event.Target); t != nil && s.Object != nil && s.Call != nil {
 		t.Keep()
-		m.before = moving{s.Call.Enter.ID, t, Place{t.Parent, t.Name, t.Hash}}
+		m.entry, m.found, m.was = s.Call.Enter.ID, t, Place{t.Parent, t.Name, t.Hash}
 	}
 }
 
@@ -108,14 +104,13 @@ func (m *moves) moved(v *view) {
 
 // takes adds what the events show about the target, and what they had shown before the move.
 func (m *moves) takes(v *view, t *replay.Object) {
-	before := &m.before
-	known := before.entry == v.enter.ID && before.target == t
+	known := m.entry == v.enter.ID && m.found == t
 	m.Target.Ref, m.Target.Seen = ref(t), known && followed(t)
 	if t.Inserted < v.enter.ID || t.Inserted > v.exit.ID || t.Name != v.enter.Name || t.Parent != v.enter.Parent {
 		return
 	}
 	m.taken, m.Target.Exchange, m.Target.Back = t, true, t.Inserted
-	m.Target.Known = known && before.was.Name == v.exit.Name && before.was.Parent == v.exit.Parent
+	m.Target.Known = known && m.was.Name == v.exit.Name && m.was.Parent == v.exit.Parent
 }
 
 // Target is the dentry whose place a move takes.

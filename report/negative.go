@@ -211,34 +211,25 @@ func (n *missing) open(v *view) {
 }
 
 // nothing returns the last lookup of the missing name that returned NULL; nil if there is none.
-func (w *walk) nothing(last *row) (null *walkStep) {
-	for i := range w.steps {
-		s := &w.steps[i]
-		if s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.TraitLooksUp) && s.obj == nil && last.lookup != nil && s.ev.ID >= last.lookup.ev.ID {
-			null = s
-		}
+func (w *walk) nothing(missing *row) *walkStep {
+	if missing.lookup == nil {
+		return nil
 	}
-	return null
+	return w.last(func(s *walkStep) bool {
+		return s.ev.Phase == schema.Exit && s.ev.Role.Is(schema.TraitLooksUp) && s.obj == nil && s.ev.ID >= missing.lookup.ev.ID
+	})
 }
 
 // allocs reports whether a dentry of that name was allocated within the open.
 func (w *walk) allocs(name string) bool {
-	for i := range w.steps {
-		if s := &w.steps[i]; s.ev.Role == schema.RoleAlloc && s.ev.Phase == schema.Exit && s.ev.Name == name {
-			return true
-		}
-	}
-	return false
+	return nil != w.last(func(s *walkStep) bool {
+		return s.ev.Role == schema.RoleAlloc && s.ev.Phase == schema.Exit && s.ev.Name == name
+	})
 }
 
 // inserts reports whether another dentry with the name of d was inserted within the open.
 func (w *walk) inserts(d *replay.Object) bool {
-	for i := range w.steps {
-		if s := &w.steps[i]; s.ev.Role == schema.RoleInsert && s.obj != d && s.ev.Name == d.Name {
-			return true
-		}
-	}
-	return false
+	return nil != w.last(func(s *walkStep) bool { return s.ev.Role == schema.RoleInsert && s.obj != d && s.ev.Name == d.Name })
 }
 
 // isFound reports whether a lookup of this open returned the dentry.

@@ -82,6 +82,16 @@ func (w *walk) step(e *schema.Event) *walkStep {
 	return k
 }
 
+// last returns the last step inside the walk of which is holds; nil if there is none.
+func (w *walk) last(is func(*walkStep) bool) *walkStep {
+	for i := len(w.steps) - 1; i > 0; i-- {
+		if s := &w.steps[i]; is(s) {
+			return s
+		}
+	}
+	return nil
+}
+
 func (w *walk) enter() *schema.Event { return &w.steps[0].ev }
 func (w *walk) exit() *schema.Event  { return &w.end().ev }
 func (w *walk) end() *walkStep       { return &w.steps[len(w.steps)-1] }
