@@ -111,7 +111,7 @@ type hashed struct {
 
 // hashSteps shows how the kernel computes each different hash on this page, one operation per line.
 func (p *page) hashSteps() {
-	p.line("x and y are 64 bits wide, and higher bits are dropped. rol64 rotates to the left. The source is hash_name() and fold_hash() in fs/namei.c.\n")
+	p.Line("x and y are 64 bits wide, and higher bits are dropped. rol64 rotates to the left. The source is hash_name() and fold_hash() in fs/namei.c.\n")
 	seen, more := make(map[hashed]bool), 0
 	for _, prog := range p.f.Programs {
 		for _, it := range prog.Items {
@@ -126,7 +126,7 @@ func (p *page) hashSteps() {
 		}
 	}
 	if more > 0 {
-		p.line("%d more are not shown.\n", more)
+		p.Line("%d more are not shown.\n", more)
 	}
 }
 
@@ -142,10 +142,10 @@ func madeHash(e *schema.Event) bool {
 }
 
 func (p *page) explainHash(e *schema.Event) {
-	p.line("%s under %#x, length %d (%s, #%d)%s:", code(e.Name), e.Parent, e.NameLen, p.f.Label(e.Role, e.Phase), e.ID, hashBeside(p, e))
+	p.Line("%s under %#x, length %d (%s, #%d)%s:", code(e.Name), e.Parent, e.NameLen, p.f.Label(e.Role, e.Phase), e.ID, hashBeside(p, e))
 	l := p.f.Header.GetLayout()
 	if why, _ := hashDoubt(l, e); why.verdict() == Unproven {
-		p.line("the kernel's hash is %d.\n", e.Hash)
+		p.Line("the kernel's hash is %d.\n", e.Hash)
 		return
 	}
 	var lines []string
@@ -163,5 +163,5 @@ func (p *page) explainHash(e *schema.Event) {
 			l.DentryHashtable, bucket, l.DentryHashtable+8*bucket))
 	}
 	p.Fence("", lines)
-	p.line("")
+	p.Line("")
 }

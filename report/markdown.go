@@ -21,8 +21,6 @@ type page struct {
 	room  int    // bytes left for the section being written
 }
 
-func (p *page) line(format md.Literal, args ...any) { p.Line(format, args...) }
-
 // part writes a part of the section if the section has room for it, and returns whether it had. A part may
 // have parts of its own.
 func (p *page) part(write func()) bool {
@@ -87,12 +85,12 @@ func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 	p.room = p.size(firstScreen, 8_000)
 	p.firstScreen()
 	p.room = p.size(firstScreen, 3_000)
-	p.line("\n## Contents")
+	p.Line("\n## Contents")
 	for _, s := range sections {
 		if s.has(p) {
 			p.Put("- [" + s.title + "](#" + s.anchor + ")")
 			s.says(p)
-			p.line("")
+			p.Line("")
 		}
 	}
 	for _, s := range sections {
@@ -101,7 +99,7 @@ func Markdown(w io.Writer, f *Findings, o PageOptions) error {
 			if p.ExplainHash && s.most > hashRoom {
 				p.room -= min(hashRoom, p.room/2)
 			}
-			p.line("\n## " + s.title)
+			p.Line("\n## " + s.title)
 			s.write(p)
 		}
 	}
@@ -130,29 +128,29 @@ func (p *page) introduction() {
 	case isLog(p):
 		p.logIntroduction()
 	case h.Redacted():
-		p.line("This report uses one run: id `%x`, %d events, %s. `dtrec redact` made it: names are tokens of the same length, addresses are moved but keep their differences within a run of pages, and hashes and buckets are removed. Lengths are those of the run, and so are times, counted from its begin.\n", h.RunId, f.Events, f.losses())
+		p.Line("This report uses one run: id `%x`, %d events, %s. `dtrec redact` made it: names are tokens of the same length, addresses are moved but keep their differences within a run of pages, and hashes and buckets are removed. Lengths are those of the run, and so are times, counted from its begin.\n", h.RunId, f.Events, f.losses())
 	default:
-		p.line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the address of the hash table are those of the kernel that ran. Your run will differ.\n",
+		p.Line("This report uses one run: id `%x`, %d events, %s. The addresses, hashes and lengths below were recorded in it by the events cited as #id; differences and quotients are computed from those; offsets, sizes and the address of the hash table are those of the kernel that ran. Your run will differ.\n",
 			h.RunId, f.Events, f.losses())
 	}
 	if !isLog(p) {
-		p.line("D1, D2 … are dentries, numbered in the order in which they were first seen. A dentry is an address with a lifetime, from its `__d_alloc` to its kill; the same address after a kill is another dentry. Beside every claim is its verdict.\n")
+		p.Line("D1, D2 … are dentries, numbered in the order in which they were first seen. A dentry is an address with a lifetime, from its `__d_alloc` to its kill; the same address after a kill is another dentry. Beside every claim is its verdict.\n")
 	}
 	if f.Forgotten > 0 {
-		p.line("- forgotten: %d dentries, each time the one not seen for longest, because more were known at once than dtrec remembers. Claims that need them are unproven", f.Forgotten)
+		p.Line("- forgotten: %d dentries, each time the one not seen for longest, because more were known at once than dtrec remembers. Claims that need them are unproven", f.Forgotten)
 	}
 	gaps := gapsOf(f.Windows)
 	p.many(len(gaps), "kinds of missing events", "dtrec info FILE", func(i int) {
-		p.line("- missing: %s", gaps[i].text())
+		p.Line("- missing: %s", gaps[i].text())
 	})
 	p.verdictTable()
 	if isLog(p) {
 		return
 	}
 	for _, l := range p.lessons() {
-		p.line("- %s", l)
+		p.Line("- %s", l)
 	}
-	p.line("")
+	p.Line("")
 	p.paragraphs()
 	if !p.Brief {
 		p.part(p.tools)
@@ -164,7 +162,7 @@ func (p *page) introduction() {
 func (p *page) many(n int, what, command md.Literal, write func(int)) {
 	for i := range n {
 		if !p.part(func() { write(i) }) {
-			p.line("- … and %d more "+what+": `"+command+"`", n-i)
+			p.Line("- … and %d more "+what+": `"+command+"`", n-i)
 			return
 		}
 	}
@@ -212,27 +210,27 @@ func (f *Findings) verdictLine() string {
 }
 
 func (p *page) verdictTable() {
-	p.line("<details><summary>by kind of claim</summary>\n")
-	p.line("| claim | proven | refuted | unproven | says |\n|---|--:|--:|--:|---|")
+	p.Line("<details><summary>by kind of claim</summary>\n")
+	p.Line("| claim | proven | refuted | unproven | says |\n|---|--:|--:|--:|---|")
 	for _, k := range Kinds() {
 		t := p.f.Tally[k.Kind]
-		p.line("| %s | %d | %d | %d | %s |", k.Name, t[Proven], t[Refuted], t[Unproven], k.Says)
+		p.Line("| %s | %d | %d | %d | %s |", k.Name, t[Proven], t[Refuted], t[Unproven], k.Says)
 	}
-	p.line("\n</details>\n")
+	p.Line("\n</details>\n")
 	left := p.f.Tally.Total(Refuted) + p.f.Tally.Total(Unproven)
 	for i := range p.f.Doubts {
 		d := &p.f.Doubts[i]
 		if p.part(func() {
-			p.line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), prose(d.Reason()))
+			p.Line("- **%s** %s of %s%s: %s", d.Claim.Verdict, p.f.doubted(&d.Claim), subjects(d.Subjects, d.Others, code), times(d.Count), prose(d.Reason()))
 		}) {
 			left -= d.Count
 		}
 	}
 	if left > 0 {
-		p.line("- … and %d more claims that are not proven: `dtrec check FILE`", left)
+		p.Line("- … and %d more claims that are not proven: `dtrec check FILE`", left)
 	}
 	if len(p.f.Doubts) > 0 {
-		p.line("")
+		p.Line("")
 	}
 	p.ablations()
 }
@@ -242,16 +240,16 @@ func (p *page) ablations() {
 	if p.f.Without == 0 {
 		return
 	}
-	p.line("No longer proven without %s:\n", p.f.Without.String())
+	p.Line("No longer proven without %s:\n", p.f.Without.String())
 	for _, f := range p.f.Ablations {
 		if f.Program == "" {
-			p.line("- %s, %d of %d: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))
+			p.Line("- %s, %d of %d: %s", f.Kind, f.With-f.Without, f.With, text(f.Missed))
 		}
 	}
 	if len(p.f.Ablations) == 0 {
-		p.line("- none")
+		p.Line("- none")
 	}
-	p.line("")
+	p.Line("")
 }
 
 func times(n uint64) string {
@@ -263,29 +261,29 @@ func times(n uint64) string {
 
 // tools writes, folded, what made the page, and what the events look like.
 func (p *page) tools() {
-	p.line("<details><summary>the probes of this run, and some of its events as a driver would print them</summary>\n")
+	p.Line("<details><summary>the probes of this run, and some of its events as a driver would print them</summary>\n")
 	k := p.f.Header.GetKernel()
-	p.line("- Linux %s %s, %s", code(k.GetRelease()), code(k.GetVersion()), code(k.GetMachine()))
+	p.Line("- Linux %s %s, %s", code(k.GetRelease()), code(k.GetVersion()), code(k.GetMachine()))
 	p.probes()
 	if p.f.Header.Imported() {
-		p.line("\n`dtrec import` made an event of each line that perf or trace-cmd printed about their probes.")
+		p.Line("\n`dtrec import` made an event of each line that perf or trace-cmd printed about their probes.")
 	} else {
-		p.line("\n`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
+		p.Line("\n`dtrec record` attaches eBPF programs to the probes above and writes each hit as an event.")
 	}
-	p.line("`dtrec report` reads the events, and nothing else, and writes this page.")
-	p.line("`dtrec check` prints the verdicts alone; `dtrec replay` prints the events.\n")
+	p.Line("`dtrec report` reads the events, and nothing else, and writes this page.")
+	p.Line("`dtrec check` prints the verdicts alone; `dtrec replay` prints the events.\n")
 	if example := p.f.exampleItem(); example != nil {
-		p.line("Example lines (from this run):")
+		p.Line("Example lines (from this run):")
 		p.Fence("", p.f.driverLines(example))
 	}
-	p.line("\n</details>\n")
+	p.Line("\n</details>\n")
 }
 
 // probes lists the functions of each role.
 func (p *page) probes() {
 	for _, info := range schema.Catalogue() {
 		if l := p.probeList(info.Role); l != "" {
-			p.line("- %s: %s", info.Name, l)
+			p.Line("- %s: %s", info.Name, l)
 		}
 	}
 }

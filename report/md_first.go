@@ -23,16 +23,16 @@ func (p *page) firstScreen() {
 		title = "What a kernel log says of these path names%.0s"
 	}
 	if p.FrontMatter {
-		p.line("---\nlayout: default\ntitle: \""+title+"\"\n---\n", md.Element(release))
+		p.Line("---\nlayout: default\ntitle: \""+title+"\"\n---\n", md.Element(release))
 	}
-	p.line("# "+title+"\n", text(release))
+	p.Line("# "+title+"\n", text(release))
 	p.alarm()
 	p.run()
 	if p.Opening != nil && isRun(p) {
 		p.Opening.WriteMarkdown(p.Writer, &p.room)
 	}
 	p.part(p.lifeline)
-	p.line("\n%s%s; FILE stands for the trace in every command on this page.", madeBy, md.Span(replay.CommandLine(p.command())))
+	p.Line("\n%s%s; FILE stands for the trace in every command on this page.", madeBy, md.Span(replay.CommandLine(p.command())))
 }
 
 // alarm warns, before anything else, if events are missing.
@@ -45,17 +45,17 @@ func (p *page) alarm() {
 	if f.Forgotten > 0 && f.losses() == noneLost {
 		what = fmt.Sprintf("Not every dentry could be followed to the end: %d were forgotten", f.Forgotten)
 	}
-	p.line("> [!CAUTION]\n> **%s.** Claims that need what is missing are unproven.\n", prose(what))
+	p.Line("> [!CAUTION]\n> **%s.** Claims that need what is missing are unproven.\n", prose(what))
 }
 
 // run writes the run in a sentence.
 func (p *page) run() {
 	f, k := p.f, p.f.Header.GetKernel()
 	if f.Without != 0 {
-		p.line("**Read as if %s had not been recorded**: its events are left out, and \"not attached\" below means that.\n", f.Without.String())
+		p.Line("**Read as if %s had not been recorded**: its events are left out, and \"not attached\" below means that.\n", f.Without.String())
 	}
 	if p.Filtered {
-		p.line("**This page is about a part of the run**: claims made with an event that the filters leave out are not shown and not counted.\n")
+		p.Line("**This page is about a part of the run**: claims made with an event that the filters leave out are not shown and not counted.\n")
 	}
 	of := ""
 	if line := replay.RecordedCommand(f.Header); line != "" && len(line) <= 200 {
@@ -65,7 +65,7 @@ func (p *page) run() {
 	if isLog(p) {
 		on = "a kernel log"
 	}
-	p.line("%d events%s on %s; %s; %d claims proven, %d refuted, %d unproven.", f.Events, of, on,
+	p.Line("%d events%s on %s; %s; %d claims proven, %d refuted, %d unproven.", f.Events, of, on,
 		prose(f.losses()), f.Tally.Total(Proven), f.Tally.Total(Refuted), f.Tally.Total(Unproven))
 }
 
@@ -101,7 +101,7 @@ func (p *page) lifeline() {
 			continue
 		}
 		cl := &e.Claim
-		p.line("\nThe events that prove one claim, %s of %s in %s:\n", cl.Kind, code(cl.Subject), text(e.Comm))
+		p.Line("\nThe events that prove one claim, %s of %s in %s:\n", cl.Kind, code(cl.Subject), text(e.Comm))
 		lines, chain := []string{"flowchart LR"}, ""
 		for i, t := range inTime(cl.Terms) {
 			node := string(rune('a' + i))
@@ -182,22 +182,25 @@ func (p *page) among() string {
 	return "in this run"
 }
 
-// paragraphs writes an example of each kind with a lead, its highest-ranking proven claim, and says so if
-// there is none.
+// paragraphs writes an example of each kind with a lead.
 func (p *page) paragraphs() {
-	p.line("<details><summary>examples of proven claims</summary>\n")
-	for _, k := range inPlace(func(c *pageText) int { return c.lead.at }) {
-		t := &k.page.lead
+	p.folded(func() {
+		p.examples(func(t *pageText) *paragraph { return &t.lead }, func(cl *Claim) string { return code(cl.Subject) + ": " + cl.Says(code) })
+		p.necessity()
+	}, "examples of proven claims")
+}
+
+// examples writes, for each kind that has such a paragraph, its highest-ranking proven claim, and says so if
+// there is none.
+func (p *page) examples(of func(*pageText) *paragraph, says func(*Claim) string) {
+	for _, k := range inPlace(func(t *pageText) int { return of(t).at }) {
+		t := of(&k.page)
 		if e, ok := p.f.example(k.number); ok {
-			p.part(func() {
-				p.line("%s In %s, %s: %s. %s\n", t.before, text(e.Comm), code(e.Claim.Subject), e.Claim.Says(code), t.after)
-			})
+			p.part(func() { p.Line("%s In %s, %s. %s\n", t.before, text(e.Comm), says(&e.Claim), t.after) })
 		} else {
-			p.line("%s %s %s.\n", t.before, cmp.Or(t.none, "No claim of this kind is proven"), p.among())
+			p.Line("%s %s %s.\n", t.before, cmp.Or(t.none, "No claim of this kind is proven"), p.among())
 		}
 	}
-	p.necessity()
-	p.line("</details>\n")
 }
 
 // necessity says for each role how many proven claims are of kinds that cannot do without it.
@@ -215,7 +218,7 @@ func (p *page) necessity() {
 		}
 	}
 	if len(parts) > 0 {
-		p.line("At least this many of the proven claims need each probe: %s.\n", strings.Join(parts, ", "))
+		p.Line("At least this many of the proven claims need each probe: %s.\n", strings.Join(parts, ", "))
 	}
 }
 

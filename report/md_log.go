@@ -14,7 +14,7 @@ func (p *page) logLines() {
 	for _, prog := range p.f.Programs {
 		p.many(len(prog.Items), "opens", "dtrec replay FILE", func(i int) { p.logItem(prog.Items[i]) })
 		if prog.Unshown > 0 {
-			p.line("%d more opens are counted in the verdicts but not shown: `dtrec replay FILE`\n", prog.Unshown)
+			p.Line("%d more opens are counted in the verdicts but not shown: `dtrec replay FILE`\n", prog.Unshown)
 		}
 	}
 }
@@ -22,21 +22,21 @@ func (p *page) logLines() {
 // logIntroduction says what a log is, and which functions it has lines of.
 func (p *page) logIntroduction() {
 	f, h := p.f, p.f.Header
-	p.line("This page uses one run of a kernel log: id `%x`, %d events, each of them one line. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
+	p.Line("This page uses one run of a kernel log: id `%x`, %d events, each of them one line. Every address, hash and length below was printed on the line cited as #id.", h.RunId, f.Events)
 	if r := h.GetKernel().GetRelease(); r == schema.UnknownKernel {
-		p.line("The log does not name the kernel.")
+		p.Line("The log does not name the kernel.")
 	} else {
-		p.line("It is of Linux %s.", code(r))
+		p.Line("It is of Linux %s.", code(r))
 	}
-	p.line("A log does not show which task a line belongs to, what a failed open returned, the address of a dentry, or when it ends; the addresses here are those of names. Claims that need these are unproven.\n")
-	p.line("Functions that have lines in the log:")
+	p.Line("A log does not show which task a line belongs to, what a failed open returned, the address of a dentry, or when it ends; the addresses here are those of names. Claims that need these are unproven.\n")
+	p.Line("Functions that have lines in the log:")
 	p.probes()
 	for _, b := range h.GetProbe() {
 		if !b.Attached {
-			p.part(func() { p.line("- %s: %s: %s", b.Role.Label(), code(b.Symbol), text(b.Error)) })
+			p.part(func() { p.Line("- %s: %s: %s", b.Role.Label(), code(b.Symbol), text(b.Error)) })
 		}
 	}
-	p.line("\nBeside every claim is its verdict; %s.\n", f.verdictLine())
+	p.Line("\nBeside every claim is its verdict; %s.\n", f.verdictLine())
 }
 
 func (p *page) logItem(it *Item) {
@@ -45,21 +45,21 @@ func (p *page) logItem(it *Item) {
 		if it.Path != "" {
 			of = code(it.Path)
 		}
-		p.line("from the line of %s up to that of the next open:", of)
+		p.Line("from the line of %s up to that of the next open:", of)
 	} else {
-		p.line("before the line of the first open:")
+		p.Line("before the line of the first open:")
 	}
 	for i := range it.Steps {
-		p.line("- %s", p.logLine(&it.Steps[i].Event))
+		p.Line("- %s", p.logLine(&it.Steps[i].Event))
 	}
 	if it.More > 0 {
-		p.line("- … %d more events", it.More)
+		p.Line("- … %d more events", it.More)
 	}
 	for i := range it.Claims {
 		cl := &it.Claims[i]
-		p.line("- **%s** %s: %s — %s", cl.Verdict, cl.Kind, cl.Says(code), prose(cl.Reason()))
+		p.Line("- **%s** %s: %s — %s", cl.Verdict, cl.Kind, cl.Says(code), prose(cl.Reason()))
 	}
-	p.line("")
+	p.Line("")
 }
 
 // logLine returns one line of the log in the wording of a page.

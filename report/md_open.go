@@ -32,7 +32,7 @@ func came(it *Item) string {
 // keyOpen writes the most important part of an open: what happened at the last component of its path, the
 // claims with news, and the tree of these events. The folded part has all of the open.
 func (p *page) keyOpen(it *Item) {
-	p.line("open %d of this program, %s%s, at its last component:", it.N, code(it.Path), toExecute(it))
+	p.Line("open %d of this program, %s%s, at its last component:", it.N, code(it.Path), toExecute(it))
 	short := it.last()
 	if !p.Brief {
 		p.bullets(short, false)
@@ -45,7 +45,7 @@ func (p *page) keyOpen(it *Item) {
 	if !p.Brief {
 		p.Fence("", p.f.tree(short))
 	}
-	p.line("")
+	p.Line("")
 }
 
 // last returns the open with only the events of its last component. Lookups in rcu-walk that found nothing
@@ -78,16 +78,16 @@ func (p *page) open(it *Item) {
 		p.bullets(it, true)
 	}
 	if it.More > 0 {
-		p.line("- … %d more events", it.More)
+		p.Line("- … %d more events", it.More)
 	}
 	for i := range it.Claims {
 		p.claim(&it.Claims[i])
 	}
 	if it.Unshown > 0 {
-		p.line("- … %d more claims, counted but not shown", it.Unshown)
+		p.Line("- … %d more claims, counted but not shown", it.Unshown)
 	}
 	p.Fence("", p.f.tree(it))
-	p.line("")
+	p.Line("")
 }
 
 // bullets writes the events of an item, with or without the verdicts on single events. The chain lookup
@@ -107,7 +107,7 @@ func (p *page) bullets(it *Item, verdicts bool) {
 			beside = p.beside(&s.Event)
 		}
 		if b != "" {
-			p.line("- %s%s", b, beside)
+			p.Line("- %s%s", b, beside)
 		}
 	}
 }
@@ -194,7 +194,7 @@ func (p *page) claim(cl *Claim) {
 	if cl.Verdict != Proven {
 		reason = " — " + prose(cl.Reason())
 	}
-	p.line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
+	p.Line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
 }
 
 // node is one call or one event in the tree of an item.

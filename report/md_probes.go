@@ -14,16 +14,9 @@ import (
 
 // whyTheseProbes shows by examples what the probes are for, what each reads, and which claims need it.
 func (p *page) whyTheseProbes() {
-	for _, k := range inPlace(func(c *pageText) int { return c.probes.at }) {
-		t := &k.page.probes
-		if e, ok := p.f.example(k.number); ok {
-			p.part(func() { p.line("%s In %s, %s. %s\n", t.before, text(e.Comm), e.Claim.Says(code), t.after) })
-		} else {
-			p.line("%s No claim of this kind is proven %s.\n", t.before, p.among())
-		}
-	}
+	p.examples(func(t *pageText) *paragraph { return &t.probes }, func(cl *Claim) string { return cl.Says(code) })
 	p.Fence("", structures(p.f.Header.GetLayout()))
-	p.line("")
+	p.Line("")
 	p.part(p.probeTable)
 }
 
@@ -53,8 +46,8 @@ func (p *page) symbols(r schema.Role) []string {
 // probeTable writes for each role what its probes read, what one of its events says, and which claims need
 // it.
 func (p *page) probeTable() {
-	p.line("<details><summary>what each probe reads, and the claims that need it</summary>\n")
-	p.line("| probe | reads | one event says | needed by |\n|---|---|---|---|")
+	p.Line("<details><summary>what each probe reads, and the claims that need it</summary>\n")
+	p.Line("| probe | reads | one event says | needed by |\n|---|---|---|---|")
 	enters, exits := replay.RolesByPhase(p.f.Header)
 	for _, info := range schema.Catalogue() {
 		var labels, reads []string
@@ -72,15 +65,15 @@ func (p *page) probeTable() {
 			}
 		}
 		if len(labels) > 0 {
-			p.line("| %s | %s | %s | %s |", strings.Join(labels, ", "), strings.Join(reads, ". "), text(p.says(info)), needed(info.Role))
+			p.Line("| %s | %s | %s | %s |", strings.Join(labels, ", "), strings.Join(reads, ". "), text(p.says(info)), needed(info.Role))
 		}
 	}
-	p.line("\n</details>\n")
+	p.Line("\n</details>\n")
 }
 
 // manPages writes a line about each call that the programs of this run or dtrec make.
 func (p *page) manPages() {
-	p.line("<details><summary>the calls that the programs and dtrec make</summary>\n")
+	p.Line("<details><summary>the calls that the programs and dtrec make</summary>\n")
 	used := make(map[string]bool)
 	for _, prog := range p.f.Programs {
 		for _, line := range prog.Source {
@@ -93,10 +86,10 @@ func (p *page) manPages() {
 	}
 	for _, m := range manTable {
 		if m.always || used[m.name] {
-			p.line("%s: %s  ", m.name, m.says)
+			p.Line("%s: %s  ", m.name, m.says)
 		}
 	}
-	p.line("\n</details>")
+	p.Line("\n</details>")
 }
 
 var manTable = []struct {
@@ -120,29 +113,15 @@ func (p *page) rule(prog *Program, chosen []*Item, key *Item) {
 	if key != nil && !slices.Contains(chosen, key) {
 		chosen = append(slices.Clone(chosen), key)
 	}
-	shown, picked := uint64(0), uint64(0)
-	var why Pick
-	for _, it := range prog.Items {
-		if it.Open {
-			picked++
-		}
-	}
-	for _, it := range chosen {
-		if it.Open {
-			shown++
-			why |= it.Why
-		}
-	}
+	shown, rules := p.chose(prog, chosen, true)
 	if shown == prog.Ended {
 		return
 	}
-	rules := why.rules(true)
-	rules = append(rules, p.roomRule(prog, shown < picked)...)
 	op, opens := "open", md.Literal("opens")
 	if prog.execs > 0 {
 		op, opens = "open,exec", "opens and execs"
 	}
-	p.line("%d of its %s %s shown%s; %d more %s counted in the verdicts%s", shown, opens, are(shown), chosenBy(rules), prog.Ended-shown, are(prog.Ended-shown),
+	p.Line("%d of its %s %s shown%s; %d more %s counted in the verdicts%s", shown, opens, are(shown), rules, prog.Ended-shown, are(prog.Ended-shown),
 		p.shownBy("", "--op", op, "--comm", prog.Comm))
 }
 
@@ -166,15 +145,33 @@ func (p *page) shownBy(word string, flags ...string) string {
 	return word + ": " + md.Span(replay.CommandLine(append(append([]string{"dtrec", "replay"}, flags...), "FILE")))
 }
 
-// roomRule returns the rule by which calls that were picked were left out; nil if none were.
-func (p *page) roomRule(prog *Program, fewer bool) []string {
+// chose counts the opens of a program, or its other path calls, among the chosen items. It returns the rules
+// by which they were chosen: those of the reasons, and the one that left out others.
+func (p *page) chose(prog *Program, chosen []*Item, opens bool) (shown uint64, rules string) {
+	isOne := func(it *Item) bool { return opens && it.Open || !opens && it.Op != "" }
+	picked, why := uint64(0), Pick(0)
+	for _, it := range prog.Items {
+		if isOne(it) {
+			picked++
+		}
+	}
+	for _, it := range chosen {
+		if isOne(it) {
+			shown++
+			why |= it.Why
+		}
+	}
+	by := why.rules(opens)
 	switch {
 	case p.Brief:
-		return []string{"--brief shows no more"}
-	case fewer || prog.Squeezed:
-		return []string{"as far as there is room"}
+		by = append(by, "--brief shows no more")
+	case shown < picked || prog.Squeezed:
+		by = append(by, "as far as there is room")
 	}
-	return nil
+	if len(by) == 0 {
+		return shown, ""
+	}
+	return shown, ": " + strings.Join(by, ", ")
 }
 
 // rules returns the rules by which opens, or other path calls, were picked.
@@ -193,29 +190,9 @@ func (why Pick) rules(opens bool) (rules []string) {
 
 // otherCalls says how many path calls other than opens are shown, and how they were chosen.
 func (p *page) otherCalls(prog *Program, chosen []*Item) {
-	shown, picked, why := uint64(0), uint64(0), Pick(0)
-	for _, it := range prog.Items {
-		if it.Op != "" {
-			picked++
-		}
+	if shown, rules := p.chose(prog, chosen, false); shown > 0 {
+		p.Line("%d of its other path calls %s shown%s%s", shown, are(shown), rules, p.shownBy("; all of them", "--comm", prog.Comm))
 	}
-	for _, it := range chosen {
-		if it.Op != "" {
-			shown++
-			why |= it.Why
-		}
-	}
-	if shown > 0 {
-		rules := append(why.rules(false), p.roomRule(prog, shown < picked)...)
-		p.line("%d of its other path calls %s shown%s%s", shown, are(shown), chosenBy(rules), p.shownBy("; all of them", "--comm", prog.Comm))
-	}
-}
-
-func chosenBy(rules []string) string {
-	if len(rules) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(rules, ", ")
 }
 
 func are(n uint64) md.Literal {

@@ -66,7 +66,7 @@ func (p *page) programs() {
 		if p.f.MorePrograms {
 			atLeast = "At least "
 		}
-		p.line("%s%d more programs are counted in the verdicts but not shown: `dtrec top --by program FILE`\n", atLeast, p.f.Omitted)
+		p.Line("%s%d more programs are counted in the verdicts but not shown: `dtrec top --by program FILE`\n", atLeast, p.f.Omitted)
 	}
 }
 
@@ -91,13 +91,13 @@ func (p *page) heading(prog *Program, n int) {
 	if len(prog.Source) > 0 {
 		ext = ".c"
 	}
-	p.line("<a id=\"p%d\"></a>\n\n### %s"+ext, n, text(prog.Comm))
+	p.Line("<a id=\"p%d\"></a>\n\n### %s"+ext, n, text(prog.Comm))
 }
 
 // untold writes the section of a program for which there is no more room.
 func (p *page) untold(prog *Program, n int) {
 	p.heading(prog, n)
-	p.line("%s, %s, failed: %d%s. The page has no room for more of it.\n", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
+	p.Line("%s, %s, failed: %d%s. The page has no room for more of it.\n", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
 }
 
 // program writes the section of a program, with as many folded parts as there is room for. If they do not
@@ -131,18 +131,18 @@ func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 		p.Fence("c", prog.Source)
 	}
 	if prog.Stdout != "" {
-		p.line("stdout")
+		p.Line("stdout")
 		p.Fence("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n"))
 	}
 	if p.Filtered {
-		p.line("picked %s, failed: %d; in the whole run: %s%s.", prog.opensText(), prog.Failed, prog.processesText(), prog.ends())
+		p.Line("picked %s, failed: %d; in the whole run: %s%s.", prog.opensText(), prog.Failed, prog.processesText(), prog.ends())
 	} else {
-		p.line("%s, %s, failed: %d%s.", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
+		p.Line("%s, %s, failed: %d%s.", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())
 	}
 	key, _ := p.f.key(prog)
 	p.rule(prog, chosen, key)
 	p.otherCalls(prog, chosen)
-	p.line("")
+	p.Line("")
 	if key != nil {
 		p.keyOpen(key)
 	}
@@ -150,14 +150,14 @@ func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 		p.foldedItem(it)
 	}
 	if prog.Beyond > 0 && !prog.toldByCall() {
-		p.line("At least %d more events of this program, outside any open, are not shown.\n", prog.Beyond)
+		p.Line("At least %d more events of this program, outside any open, are not shown.\n", prog.Beyond)
 	}
 	p.across(prog, claims)
 	if lines := prog.chains(key); len(lines) > 0 && p.part(func() { p.Fence("", lines) }) {
-		p.line("")
+		p.Line("")
 	}
 	if l := prog.learned(key); l != "" {
-		p.line("Learned: %s\n", l)
+		p.Line("Learned: %s\n", l)
 	}
 }
 
@@ -171,23 +171,23 @@ func (p *page) across(prog *Program, room int) {
 	p.folded(func() {
 		for i := range prog.Claims {
 			if !p.part(func() { p.claim(&prog.Claims[i]) }) {
-				p.line("- … %d more claims on dentries, across opens, for which the page has no room", len(prog.Claims)-i)
+				p.Line("- … %d more claims on dentries, across opens, for which the page has no room", len(prog.Claims)-i)
 				break
 			}
 		}
 		if prog.Unlisted > 0 {
-			p.line("- … %d more claims on dentries, across opens", prog.Unlisted)
+			p.Line("- … %d more claims on dentries, across opens", prog.Unlisted)
 		}
-		p.line("")
+		p.Line("")
 	}, "claims on dentries, across opens: %d", uint64(len(prog.Claims))+prog.Unlisted)
 	p.room += rest
 }
 
 // folded writes a part that opens with a click.
 func (p *page) folded(write func(), summary md.Literal, args ...any) {
-	p.line("<details><summary>"+summary+"</summary>\n", args...)
+	p.Line("<details><summary>"+summary+"</summary>\n", args...)
 	write()
-	p.line("</details>\n")
+	p.Line("</details>\n")
 }
 
 // toldByCall reports whether what the program did outside any open is shown by path call. For a built-in
@@ -287,7 +287,7 @@ func (p *page) builtIn(progs []*Program) {
 	if !slices.ContainsFunc(progs, func(prog *Program) bool { return len(prog.Source) > 0 }) {
 		return
 	}
-	p.line("| program | shows that | by | verdicts |\n|---|---|---|---|")
+	p.Line("| program | shows that | by | verdicts |\n|---|---|---|---|")
 	for i, prog := range progs {
 		if len(prog.Source) == 0 {
 			continue
@@ -296,9 +296,9 @@ func (p *page) builtIn(progs []*Program) {
 		if _, key := p.f.key(prog); key != nil {
 			shows, by = table[key.Kind].says, key.short()
 		}
-		p.line("| [%s](#p%d) | %s | %s | %s |", text(prog.Comm), i+1, shows, by, prog.Tally.words())
+		p.Line("| [%s](#p%d) | %s | %s | %s |", text(prog.Comm), i+1, shows, by, prog.Tally.words())
 	}
-	p.line("")
+	p.Line("")
 }
 
 // words returns how many claims got each verdict, without refuted and unproven if there are none.

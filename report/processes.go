@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -56,26 +57,23 @@ func (c *processCounts) see(e *schema.Event) {
 
 // count counts the process of an event, and what the event says about processes.
 func (c *processCounts) count(e *schema.Event) {
+	o := c.sameName(e.Comm)
 	if e.PID != c.pid || e.Comm != c.comm {
 		c.comm, c.pid = e.Comm, e.PID
-		c.join(c.sameName(e.Comm), process{e.PID, c.births[e.PID]})
+		if o != nil {
+			m := process{e.PID, c.births[e.PID]}
+			if _, known := o.members[m]; !known && c.room() {
+				o.members[m] = struct{}{}
+			}
+		}
 	}
 	if e.Columns.Has(schema.ColumnChild) {
 		if _, again := c.births[e.Child]; again || c.room() {
 			c.births[e.Child]++
 		}
 	}
-	if e.Role == schema.RoleExit {
-		c.sameName(e.Comm).ended(schema.WaitStatus(e.Ret))
-	}
-}
-
-func (c *processCounts) join(o *sameName, m process) {
-	if o == nil {
-		return
-	}
-	if _, known := o.members[m]; !known && c.room() {
-		o.members[m] = struct{}{}
+	if o != nil && e.Role == schema.RoleExit {
+		o.ended(schema.WaitStatus(e.Ret))
 	}
 }
 
@@ -98,18 +96,13 @@ func (c *processCounts) sameName(comm string) *sameName {
 }
 
 func (o *sameName) ended(s schema.WaitStatus) {
-	if o == nil {
-		return
-	}
-	for i := range o.exits {
-		if o.exits[i].Status == s {
-			o.exits[i].Count++
-			return
-		}
-	}
-	if len(o.exits) < maxExits {
+	i := slices.IndexFunc(o.exits, func(e exits) bool { return e.Status == s })
+	switch {
+	case i >= 0:
+		o.exits[i].Count++
+	case len(o.exits) < maxExits:
 		o.exits = append(o.exits, exits{s, 1})
-	} else {
+	default:
 		o.others++
 	}
 }
