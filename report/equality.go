@@ -46,12 +46,7 @@ var _ = register(func() kind {
 		},
 		fails: []test{
 			unfollowedLive(one),
-			by(KilledBefore, func(v *view) uint64 {
-				if v.one.Killed < v.exit.ID {
-					return v.one.Killed
-				}
-				return 0
-			}, schema.RoleKill),
+			by(KilledBefore, func(v *view) uint64 { return ifBefore(v.one.Killed, v.exit.ID) }, schema.RoleKill),
 			when(MountPoint, func(v *view) bool { return !shownHere(v) && v.throughMount() }),
 			when(NotShown, func(v *view) bool { return !shownHere(v) }),
 			when(NotInserted, func(v *view) bool { return v.one.Born > v.enter.ID && v.one.Inserted == 0 }),

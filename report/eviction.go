@@ -138,34 +138,24 @@ func (e *evictions) open(v *view) {
 			e.judge(v, before, &now)
 		}
 	}
-	if d.Killed != 0 || d.UnhashedSince() != 0 || d.Born != 0 && d.Inserted == 0 { // it is not in the cache
-		if before != nil {
-			e.room += before.bytes(path)
-			delete(paths, path)
-		}
-		return
-	}
+	cost := pathBytes + len(path)
 	if before != nil {
-		e.room += before.bytes(path)
-	} else if len(paths) >= maxPaths {
-		return
-	}
-	if e.room >= now.bytes(path) {
-		e.room -= now.bytes(path)
-		d.Note()
-		d.Keep()
-		if now.dir != nil {
-			now.dir.Keep()
-		}
-		kept := now // copied only here, as most are not kept
-		paths[strings.Clone(path)] = &kept
-	} else {
+		e.room += cost
 		delete(paths, path)
 	}
+	inCache := d.Killed == 0 && d.UnhashedSince() == 0 && (d.Born == 0 || d.Inserted != 0)
+	if !inCache || len(paths) >= maxPaths || e.room < cost {
+		return
+	}
+	e.room -= cost
+	d.Note()
+	d.Keep()
+	if now.dir != nil {
+		now.dir.Keep()
+	}
+	kept := now // copied only here, as most are not kept
+	paths[strings.Clone(path)] = &kept
 }
-
-// bytes returns the approximate size of the state of a path.
-func (s *pathState) bytes(path string) int { return pathBytes + len(path) }
 
 func bare(d *replay.Object) bool { return d.Inode == 0 && d.InodeUnread == 0 }
 

@@ -102,22 +102,15 @@ const maxExplained = 256
 // nameMax is NAME_MAX: the name of a component is not longer.
 const nameMax = 255
 
-// hashed holds a hash and what it is computed from.
-type hashed struct {
-	parent uint64
-	name   string
-	hash   uint32
-}
-
 // hashSteps shows how the kernel computes each different hash on this page, one operation per line.
 func (p *page) hashSteps() {
 	p.Line("x and y are 64 bits wide, and higher bits are dropped. rol64 rotates to the left. The source is hash_name() and fold_hash() in fs/namei.c.\n")
-	seen, more := make(map[hashed]bool), 0
+	seen, more := make(map[Place]bool), 0
 	for _, prog := range p.f.Programs {
 		for _, it := range prog.Items {
 			for i := range it.Steps {
 				e := &it.Steps[i].Event
-				if h := (hashed{e.Parent, e.Name, e.Hash}); madeHash(e) && !seen[h] {
+				if h := placeOf(e); madeHash(e) && !seen[h] {
 					if seen[h] = true; len(seen) > maxExplained || !p.part(func() { p.explainHash(e) }) {
 						more++
 					}

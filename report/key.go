@@ -48,13 +48,7 @@ type PathWalk struct {
 	Stop Stop // what came after the last of Keys
 
 	rows   []KeyRow
-	looked []looked // the source of rows that are not built yet; valid until the next open
-}
-
-// looked is a component that was looked up, and the way that led to it.
-type looked struct {
-	row *row
-	way Way
+	looked []*row // the source of rows that are not built yet; valid until the next open
 }
 
 func (k *PathWalk) clone() Detail { return &PathWalk{Stop: k.Stop, rows: slices.Clone(k.Keys())} }
@@ -63,7 +57,7 @@ func (k *PathWalk) bytes() int    { return keyBytes * max(len(k.rows), len(k.loo
 // Keys returns the components. They are built on demand, as for most claims nobody asks.
 func (k *PathWalk) Keys() []KeyRow {
 	for i := len(k.rows); i < len(k.looked); i++ {
-		k.rows = append(k.rows, k.looked[i].row.key(k.looked[i].way))
+		k.rows = append(k.rows, k.looked[i].key())
 	}
 	return k.rows
 }
@@ -144,11 +138,11 @@ func (k *PathWalk) open(v *view) {
 		if r.torn {
 			cl.doubt(TwoParents, About{})
 		}
-		if way.Up = up; i > 0 {
-			v.chain(cl, &way, &c.rows[i-1], r)
+		if r.way, r.way.Up = way, up; i > 0 {
+			v.chain(cl, &c.rows[i-1], r)
 		}
 		c.term(c.label(r.lookup.ev.Role, schema.Enter), r.lookup.ev.Parent, r.lookup.ev.ID, r.lookup.ev.Comm)
-		k.looked = append(k.looked, looked{r, way})
+		k.looked = append(k.looked, r)
 		next, way = r.end, Way{Outside: r.after}
 	}
 	if d := c.rows[len(c.rows)-1].result; d != nil && d.Contradicted != nil {
@@ -173,9 +167,9 @@ func (k *PathWalk) open(v *view) {
 }
 
 // key returns the row as a KeyRow.
-func (r *row) key(way Way) KeyRow {
+func (r *row) key() KeyRow {
 	e := &r.lookup.ev
-	k := KeyRow{Way: way, Component: e.Name, Offset: r.offset, Parent: e.Parent, Event: e.ID, Result: ref(r.result)}
+	k := KeyRow{Way: r.way, Component: e.Name, Offset: r.offset, Parent: e.Parent, Event: e.ID, Result: ref(r.result)}
 	if r.at != nil {
 		k.ResultAt, k.Making = r.at.ev.ID, r.making()
 	}
@@ -185,8 +179,8 @@ func (r *row) key(way Way) KeyRow {
 // chain compares the parent of one component with the result of the one before. If they differ, something
 // recorded must lead from the result to the parent. If nothing does, the claim is unproven, not refuted: a
 // symbolic link to / or one in /proc has no name that is looked up.
-func (v *view) chain(cl *Claim, way *Way, prev, r *row) {
-	e := &r.lookup.ev
+func (v *view) chain(cl *Claim, prev, r *row) {
+	e, way := &r.lookup.ev, &r.way
 	switch {
 	case prev.result == nil:
 		cl.doubt(NoResult, About{})

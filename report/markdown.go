@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dtrec/dtrec/replay"
@@ -293,16 +294,10 @@ func (f *Findings) exampleItem() *Item {
 	var first *Item
 	for _, p := range f.Programs {
 		for _, it := range p.Items {
-			if !it.Open {
-				continue
-			}
-			if first == nil {
+			if it.Open && slices.ContainsFunc(it.Steps, func(s Step) bool { return s.Event.Role.Is(schema.TraitBegins) }) {
+				return it
+			} else if it.Open && first == nil {
 				first = it
-			}
-			for i := range it.Steps {
-				if it.Steps[i].Event.Role.Is(schema.TraitBegins) {
-					return it
-				}
 			}
 		}
 	}

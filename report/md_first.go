@@ -146,12 +146,7 @@ func inTime(terms []Term) []Term {
 
 // inPlace returns the kinds that have a text on the page, in the order of their places.
 func inPlace(at func(*pageText) int) []*kind {
-	var out []*kind
-	for _, k := range table {
-		if k != nil && at(&k.page) > 0 {
-			out = append(out, k)
-		}
-	}
+	out := slices.DeleteFunc(allKinds(), func(k *kind) bool { return at(&k.page) == 0 })
 	slices.SortFunc(out, func(a, b *kind) int { return cmp.Compare(at(&a.page), at(&b.page)) })
 	return out
 }

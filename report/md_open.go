@@ -197,84 +197,66 @@ func (p *page) claim(cl *Claim) {
 	p.Line("- **%s** %s: %s%s", cl.Verdict, cl.Kind, cl.Says(code), reason)
 }
 
-// node is one call or one event in the tree of an item.
-type node struct {
-	enter, exit *Step // exit is nil for a probe without exit, and if the call did not return
-	children    []*node
-}
-
-// nest builds the tree of calls from the events, which are in order.
-func nest(steps []Step) []*node {
-	root := &node{}
-	open := []*node{root}
-	for i := range steps {
-		s := &steps[i]
-		if s.Enter != 0 && s.Event.Phase == schema.Exit {
-			for k := len(open) - 1; k > 0; k-- {
-				if open[k].enter.Event.ID == s.Enter {
-					open[k].exit = s
-					open = open[:k]
-					s = nil
-					break
-				}
-			}
-			if s == nil {
-				continue
-			}
-		}
-		n := &node{enter: s}
-		top := open[len(open)-1]
-		top.children = append(top.children, n)
-		if s.Event.Phase == schema.Enter && s.Event.Role.Paired() {
-			open = append(open, n)
-		}
-	}
-	return root.children
-}
-
 // tree draws an item as lines: what happened on its thread, in order.
 func (f *Findings) tree(it *Item) []string {
 	head := "outside any open"
 	if !it.stretch() {
 		head = splitPath(it.Path)
 	}
-	lines := []string{head}
-	nodes := nest(it.Steps)
-	for i, n := range nodes {
-		lines = f.draw(lines, n, "", i == len(nodes)-1 && it.More == 0)
-	}
+	lines := f.draw([]string{head}, it.Steps, "", it.More > 0)
 	if it.More > 0 {
 		lines = append(lines, fmt.Sprintf("└─ … %d more events", it.More))
 	}
 	return lines
 }
 
-func (f *Findings) draw(lines []string, n *node, indent string, last bool) []string {
-	branch, below := "├─ ", "│  "
-	if last {
-		branch, below = "└─ ", "   "
-	}
-	head := indent + branch + f.Label(n.enter.Event.Role, n.enter.Event.Phase) + entered(n.enter)
-	if len(n.children) == 0 && n.exit != nil {
-		return append(lines, fmt.Sprintf("%s → %s %s", head, outcome(n.exit), cited(n)))
-	}
-	lines = append(lines, fmt.Sprintf("%s #%d", head, n.enter.Event.ID))
-	for i, c := range n.children {
-		lines = f.draw(lines, c, indent+below, i == len(n.children)-1 && n.exit == nil)
-	}
-	if n.exit != nil {
-		e := &n.exit.Event
-		lines = append(lines, fmt.Sprintf("%s%s└─ %s %s #%d", indent, below, f.Label(e.Role, e.Phase), outcome(n.exit), e.ID))
+// draw adds the lines of calls and events, with what is inside a call below it. If more is set, a line of the
+// same depth follows them.
+func (f *Findings) draw(lines []string, steps []Step, indent string, more bool) []string {
+	for len(steps) > 0 {
+		enter := &steps[0]
+		inside, exit, rest := call(steps)
+		steps = rest
+		branch, below := "├─ ", "│  "
+		if len(rest) == 0 && !more {
+			branch, below = "└─ ", "   "
+		}
+		head := indent + branch + f.Label(enter.Event.Role, enter.Event.Phase) + entered(enter)
+		if len(inside) == 0 && exit != nil {
+			lines = append(lines, fmt.Sprintf("%s → %s %s", head, outcome(exit), cited(enter, exit)))
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s #%d", head, enter.Event.ID))
+		lines = f.draw(lines, inside, indent+below, exit != nil)
+		if exit != nil {
+			e := &exit.Event
+			lines = append(lines, fmt.Sprintf("%s%s└─ %s %s #%d", indent, below, f.Label(e.Role, e.Phase), outcome(exit), e.ID))
+		}
 	}
 	return lines
 }
 
-// cited returns the ids of the events of a call.
-func cited(n *node) string {
-	if n.enter.Event.ID == n.exit.Event.ID {
-		return fmt.Sprintf("#%d", n.enter.Event.ID)
+// call returns the steps inside the call that the first one begins, the exit of the call, and the steps after
+// it. A call that did not return has all other steps inside; an event that begins no call has none.
+func call(steps []Step) (inside []Step, exit *Step, rest []Step) {
+	first := &steps[0].Event
+	if first.Phase != schema.Enter || !first.Role.Paired() {
+		return nil, nil, steps[1:]
 	}
-	return fmt.Sprintf("#%d–#%d", n.enter.Event.ID, n.exit.Event.ID)
+	for i := 1; i < len(steps); i++ {
+		if s := &steps[i]; s.Event.Phase == schema.Exit && s.Enter == first.ID {
+			return steps[1:i], s, steps[i+1:]
+		}
+	}
+	return steps[1:], nil, nil
+}
+
+// cited returns the ids of the events of a call.
+func cited(enter, exit *Step) string {
+	if enter.Event.ID == exit.Event.ID {
+		return fmt.Sprintf("#%d", enter.Event.ID)
+	}
+	return fmt.Sprintf("#%d–#%d", enter.Event.ID, exit.Event.ID)
 }
 
 // entered describes what follows the label of an entry, of the one event of a role that has only one, or of

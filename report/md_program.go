@@ -33,14 +33,11 @@ func (f *Findings) sections() []*Program {
 // sayPrograms writes links to the sections of the programs.
 func (p *page) sayPrograms() {
 	for i, prog := range p.f.sections() {
-		if !p.part(func() {
-			if i == 0 {
-				p.Put(": ")
-			} else {
-				p.Put(", ")
-			}
-			p.Put("[%s](#p%d)", text(prog.Comm), i+1)
-		}) {
+		before := md.Literal(", ")
+		if i == 0 {
+			before = ": "
+		}
+		if !p.part(func() { p.Put(before+"[%s](#p%d)", text(prog.Comm), i+1) }) {
 			p.Put(" …")
 			break
 		}

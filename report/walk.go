@@ -36,6 +36,7 @@ type row struct {
 	at     *walkStep      // the event that showed the result
 	after  outside        // lookups after it of names that are not in the path
 	torn   bool           // it was looked up under two different parents
+	way    Way            // what led to it, once the key claim is made
 }
 
 func (c *collector) walk() *walk {
