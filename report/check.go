@@ -355,20 +355,12 @@ func ablations(whole, part *Findings, roles replay.Roles) []Ablation {
 // missed says what the lost claims of a kind lack: a probe they need, or the very events they would be
 // about.
 func missed(k KindInfo, whole, part [verdicts]uint64, roles replay.Roles) string {
-	unmade := int64(whole[Proven]+whole[Refuted]+whole[Unproven]) - int64(part[Proven]+part[Refuted]+part[Unproven])
-	needs := (k.Needs | k.Some) & roles
-	switch {
-	case unmade > 0 && needs != 0:
-		return fmt.Sprintf("%s; %s", NotAttached.about(About{Text: needs.String()}, false), leftOut(uint64(unmade)))
-	case unmade > 0:
-		return leftOut(uint64(unmade))
-	case needs != 0:
-		return NotAttached.about(About{Text: needs.String()}, false)
+	var lacks []string
+	if needs := (k.Needs | k.Some) & roles; needs != 0 {
+		lacks = append(lacks, NotAttached.about(About{Text: needs.String()}, false))
 	}
-	return "they need events of " + roles.String()
-}
-
-// leftOut says how many claims are not made at all.
-func leftOut(claims uint64) string {
-	return plural.Of(claims, "claim") + " not made without those events"
+	if made, left := whole[Proven]+whole[Refuted]+whole[Unproven], part[Proven]+part[Refuted]+part[Unproven]; made > left {
+		lacks = append(lacks, plural.Of(made-left, "claim")+" not made without those events")
+	}
+	return cmp.Or(strings.Join(lacks, "; "), "they need events of "+roles.String())
 }

@@ -84,7 +84,7 @@ func newCollector(h *schema.Header, o Options) *collector {
 		layout:        h.GetLayout(),
 		programs:      make(map[string]*Program),
 		within:        make([]*walk, 1),
-		processCounts: newProcessCounts(),
+		processCounts: processCounts{of: make(map[string]*sameName), births: make(map[uint32]uint32)},
 		imported:      h.Logged(),
 		room:          keptBudget,
 	}
@@ -98,10 +98,8 @@ func newCollector(h *schema.Header, o Options) *collector {
 			}
 		}
 	}
-	for _, make := range makers {
-		if make != nil {
-			c.kinds = append(c.kinds, made(make))
-		}
+	for _, k := range allKinds() {
+		c.kinds = append(c.kinds, made(k.make))
 	}
 	c.view.collector = c
 	c.looks = looking(c.kinds)

@@ -82,11 +82,8 @@ var _ = register(func() kind {
 		rank: func(_ *Claim, terms int) int { return 1 + terms },
 		page: pageText{
 			learnedAt: 1,
-			learned: func(f *Findings) string {
-				if n := f.Tally[Equality][Proven]; n > 0 {
-					return fmt.Sprintf("Pointer equality of one dentry is proven %d times.", n)
-				}
-				return ""
+			learned: func(_ *Findings, n uint64) string {
+				return fmt.Sprintf("Pointer equality of one dentry is proven %d times.", n)
 			},
 			lead: paragraph{at: 1, before: "Pointer equality.",
 				after: "The addresses are equal and the dentry did not end between the events, so they are about one dentry."},

@@ -41,7 +41,7 @@ var _ = register(func() kind {
 			when(OtherDirectory, func(v *view) bool { return !e.together }),
 		},
 		fill: distance,
-		tell: func(cl *Claim, _ func(string) string) string { return cl.eviction() },
+		tell: evicted,
 		draw: func(cl *Claim, it *Item) []string {
 			return []string{
 				fmt.Sprintf("before the kill: %s %s, %s #%d", replay.Printable(it.Path), cl.Other, cl.Terms[0].Label, cl.Terms[0].Event),
@@ -260,13 +260,11 @@ func (c *collector) slots(a, b uint64) string {
 	return strconv.FormatUint(n, 10) + " slots of " + strconv.FormatUint(size, 10) + " bytes, in one page"
 }
 
-func (cl *Claim) eviction() string {
-	kill, born := cl.Terms[0], cl.Terms[1]
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s was killed at #%d", cl.Other, kill.Event)
+// evicted returns the sentence of the claim.
+func evicted(cl *Claim, _ func(string) string) string {
+	kill, born, by := cl.Terms[0], cl.Terms[1], ""
 	if len(cl.Terms) > 2 {
-		fmt.Fprintf(&b, " by drop_caches (%s, #%d)", cl.Terms[2].Label, cl.Terms[2].Event)
+		by = fmt.Sprintf(" by drop_caches (%s, #%d)", cl.Terms[2].Label, cl.Terms[2].Event)
 	}
-	fmt.Fprintf(&b, ", %s was allocated at #%d: %s", cl.Object, born.Event, cl.Subtraction())
-	return b.String()
+	return fmt.Sprintf("%s was killed at #%d%s, %s was allocated at #%d: %s", cl.Other, kill.Event, by, cl.Object, born.Event, cl.Subtraction())
 }

@@ -36,11 +36,7 @@ var _ = register(func() kind {
 			}
 			return hashBeside(p, e)
 		},
-		page: pageText{learnedAt: 4, learned: func(f *Findings) string {
-			n := f.Tally[Hash][Proven]
-			if n == 0 {
-				return ""
-			}
+		page: pageText{learnedAt: 4, learned: func(f *Findings, n uint64) string {
 			return fmt.Sprintf("%d of %d hashes recomputed from parent address and name equal the kernel's.", n, n+f.Tally[Hash][Refuted])
 		}},
 	}

@@ -23,6 +23,7 @@ const maxKinds = 32
 // A kind that is judged very often has no operands and tests. It judges itself, and lists the roles it
 // needs and its reasons.
 type kind struct {
+	make   func() kind
 	number Kind
 	name   string
 	says   string // what a proven claim of the kind says
@@ -75,9 +76,9 @@ type test struct {
 // kinds; 0: the page does not have the text.
 type pageText struct {
 	learnedAt int
-	learned   func(*Findings) string // what the run shows; empty: nothing
-	lead      paragraph              // for the list of examples
-	probes    paragraph              // why the kind needs its probes
+	learned   func(*Findings, uint64) string // what the run shows by that many proven claims, at least one; empty: nothing
+	lead      paragraph                      // for the list of examples
+	probes    paragraph                      // why the kind needs its probes
 }
 
 // paragraph is an example, which is the highest-ranking proven claim of the kind, with a sentence before
@@ -88,12 +89,9 @@ type paragraph struct {
 	none          string // printed instead if no claim is proven
 }
 
-// table holds every kind by its number, and makers the function that makes it. They are filled by register
-// while the program starts and are not written to later.
-var (
-	table  [maxKinds]*kind
-	makers [maxKinds]func() kind
-)
+// table holds every kind by its number. It is filled by register while the program starts and is not written
+// to later.
+var table [maxKinds]*kind
 
 // register adds a kind. It is made anew for every pass over a trace: the variables of the function hold
 // what it remembers from one event to the next.
@@ -102,7 +100,7 @@ func register(make func() kind) Kind {
 	if table[k.number] != nil {
 		panic(fmt.Sprintf("%s and %s have one number", k.name, table[k.number].name))
 	}
-	table[k.number], makers[k.number] = k, make
+	table[k.number] = k
 	return k.number
 }
 
@@ -110,6 +108,7 @@ func register(make func() kind) Kind {
 // every walk, the open.
 func made(make func() kind) *kind {
 	k := make()
+	k.make = make
 	if k.open != nil && !k.walks {
 		k.needs |= opens
 	}

@@ -171,17 +171,20 @@ func (p *page) many(n int, what, command md.Literal, write func(int)) {
 
 // probeList returns the symbols that record a role, and how each is attached.
 func (p *page) probeList(r schema.Role) string {
-	var got []string
-	for _, symbol := range p.symbols(r) {
-		var by []string
-		for _, b := range p.f.Header.GetProbe() {
-			if b.Role == r && b.Attached && replay.Symbol(b.Symbol) == symbol {
-				by = append(by, b.Attach.Label())
+	var symbols []string
+	by := make(map[string][]string)
+	for _, b := range p.f.Header.GetProbe() {
+		if b.Role == r && b.Attached {
+			if by[b.Symbol] == nil {
+				symbols = append(symbols, b.Symbol)
 			}
+			by[b.Symbol] = append(by[b.Symbol], b.Attach.Label())
 		}
-		got = append(got, fmt.Sprintf("%s (%s)", code(symbol), strings.Join(by, ", ")))
 	}
-	return strings.Join(got, ", ")
+	for i, s := range symbols {
+		symbols[i] = fmt.Sprintf("%s (%s)", code(replay.Symbol(s)), strings.Join(by[s], ", "))
+	}
+	return strings.Join(symbols, ", ")
 }
 
 func (f *Findings) losses() string {

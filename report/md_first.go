@@ -155,8 +155,10 @@ func inPlace(at func(*pageText) int) []*kind {
 func (p *page) lessons() []string {
 	var out []string
 	for _, k := range inPlace(func(c *pageText) int { return c.learnedAt }) {
-		if l := k.page.learned(p.f); l != "" {
-			out = append(out, l)
+		if n := p.f.Tally[k.number][Proven]; n > 0 {
+			if l := k.page.learned(p.f, n); l != "" {
+				out = append(out, l)
+			}
 		}
 	}
 	switch t := &p.f.Tally; {

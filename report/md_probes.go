@@ -30,19 +30,6 @@ func structures(l *schema.Layout) []string {
 	}
 }
 
-// symbols returns the attached symbols of a role, each once.
-func (p *page) symbols(r schema.Role) []string {
-	var out []string
-	seen := make(map[string]bool)
-	for _, b := range p.f.Header.GetProbe() {
-		if b.Role == r && b.Attached && !seen[b.Symbol] {
-			seen[b.Symbol] = true
-			out = append(out, replay.Symbol(b.Symbol))
-		}
-	}
-	return out
-}
-
 // probeTable writes for each role what its probes read, what one of its events says, and which claims need
 // it.
 func (p *page) probeTable() {

@@ -26,15 +26,15 @@ var _ = register(func() kind {
 		event:    func(v *view) { n.births.add(v.step) },
 		shows: []operand{
 			allocated(one, schema.RoleAlloc), inserted(one),
-			whereAs(schema.RoleDelete, schema.Enter, func(v *view) uint64 {
+			whereAs(schema.RoleDelete, func(v *view) uint64 {
 				if n.form == negEmptied {
 					return v.one.Deleted
 				}
 				return 0
 			}),
 			{show: n.answer},
-			whereAs(schema.RoleDrop, schema.Enter, n.dropped),
-			whereAs(schema.RoleKill, schema.Enter, n.killed),
+			whereAs(schema.RoleDrop, n.dropped),
+			whereAs(schema.RoleKill, n.killed),
 			{show: earlierOpen},
 			openReturned,
 		},
@@ -106,7 +106,7 @@ var _ = register(func() kind {
 		},
 		page: pageText{
 			learnedAt: 3,
-			learned: func(f *Findings) string {
+			learned: func(f *Findings, _ uint64) string {
 				if f.kept == 0 {
 					return ""
 				}
@@ -285,11 +285,11 @@ func (n *missing) killed(v *view) uint64 {
 	return 0
 }
 
-// whereAs is an operand that only some forms have: the event of that role on the dentry; 0: none.
-func whereAs(role schema.Role, phase schema.Phase, event func(*view) uint64) operand {
+// whereAs is an operand that only some forms have: the entry of that role on the dentry; 0: none.
+func whereAs(role schema.Role, event func(*view) uint64) operand {
 	return operand{show: func(v *view) {
 		if id := event(v); id != 0 {
-			v.term(v.label(role, phase), v.one.Addr, id, "")
+			v.term(v.label(role, schema.Enter), v.one.Addr, id, "")
 		}
 	}}
 }

@@ -46,11 +46,8 @@ var _ = register(func() kind {
 		},
 		page: pageText{
 			learnedAt: 2,
-			learned: func(f *Findings) string {
-				if n := f.Tally[Prefix][Proven]; n > 0 {
-					return fmt.Sprintf("Name offsets match path prefix lengths %d times%s.", n, f.prefixLengths())
-				}
-				return ""
+			learned: func(f *Findings, n uint64) string {
+				return fmt.Sprintf("Name offsets match path prefix lengths %d times%s.", n, f.prefixLengths())
 			},
 			lead: paragraph{at: 2, before: "The offset of a component is a subtraction.", after: "The name starts at the component inside the full path."},
 			probes: paragraph{at: 3, before: "Now go back to the copy source.",
@@ -124,13 +121,10 @@ func (f *Findings) prefixLengths() string {
 	var some []string
 	seen := make(map[string]bool)
 	for _, p := range f.Programs {
-		for _, it := range p.Items {
-			for i := range it.Claims {
-				cl := &it.Claims[i]
-				if cl.Kind == Prefix && cl.Verdict == Proven && cl.Result > 0 && !seen[cl.Means] && len(some) < maxLessons {
-					seen[cl.Means] = true
-					some = append(some, fmt.Sprintf("%s = %d", code(cl.Means), cl.Result))
-				}
+		for cl := range p.proven(func(*Item) bool { return true }) {
+			if cl.Kind == Prefix && cl.Result > 0 && !seen[cl.Means] && len(some) < maxLessons {
+				seen[cl.Means] = true
+				some = append(some, fmt.Sprintf("%s = %d", code(cl.Means), cl.Result))
 			}
 		}
 	}

@@ -43,10 +43,6 @@ type exits struct {
 // maxExits bounds the number of ways in which processes of one name end.
 const maxExits = 8
 
-func newProcessCounts() processCounts {
-	return processCounts{of: make(map[string]*sameName), births: make(map[uint32]uint32)}
-}
-
 // see takes an event. Usually it is from the same process as the one before, and is not about processes.
 func (c *processCounts) see(e *schema.Event) {
 	if e.PID != c.pid || e.Role == schema.RoleExit || e.Columns.Has(schema.ColumnChild) || e.Comm != c.comm {

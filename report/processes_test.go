@@ -32,7 +32,7 @@ func TestProcessesOfOneNameAreCounted(t *testing.T) {
 
 // If there are more processes than can be counted, the text says "at least".
 func TestProcessesWithoutEndAreAtLeastSoMany(t *testing.T) {
-	c := newProcessCounts()
+	c := processCounts{of: make(map[string]*sameName), births: make(map[uint32]uint32)}
 	for pid := range uint32(maxMembers + 10) {
 		c.see(&schema.Event{Comm: "a", PID: pid + 1})
 	}
