@@ -94,8 +94,6 @@ func ref(d *replay.Object) Ref {
 // Tally counts verdicts by kind of claim.
 type Tally [maxKinds][verdicts]uint64
 
-func (t *Tally) add(k Kind, v Verdict) { t[k][v]++ }
-
 // Total returns how many claims have the verdict.
 func (t *Tally) Total(v Verdict) uint64 {
 	var n uint64

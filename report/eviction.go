@@ -169,7 +169,7 @@ func (c *collector) directory() *replay.Object {
 		return nil
 	}
 	dir := c.state.Objects.At(last.lookup.ev.Parent)
-	if dir != nil && dir.First > last.asked() {
+	if dir != nil && dir.First > last.lookup.ev.ID {
 		return nil // another dentry has this address by now
 	}
 	return dir

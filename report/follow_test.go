@@ -24,7 +24,7 @@ func TestFollowTellsEveryRuling(t *testing.T) {
 			t.Fatalf("step %v of %T", m.Step, m.Record)
 		}
 		for _, r := range m.Rulings {
-			got.add(r.Kind, r.Verdict)
+			got[r.Kind][r.Verdict]++
 		}
 	}})
 	if err != nil {

@@ -234,9 +234,9 @@ func (c *collector) count(p *Program, cl *Claim) {
 
 // add counts a verdict.
 func (c *collector) add(p *Program, k Kind, v Verdict, why *Reason, about string) {
-	c.f.Tally.add(k, v)
+	c.f.Tally[k][v]++
 	if p != nil {
-		p.Tally.add(k, v)
+		p.Tally[k][v]++
 	}
 	if c.Follow != nil {
 		c.moment.Rulings = append(c.moment.Rulings, Ruling{k, v, why, about})
@@ -290,8 +290,8 @@ func (v *view) single(e *schema.Event, why *Reason, about About, value uint64) {
 	}
 	p := c.program(e)
 	if why == nil && c.Each == nil {
-		c.f.Tally.add(k.number, Proven)
-		p.Tally.add(k.number, Proven)
+		c.f.Tally[k.number][Proven]++
+		p.Tally[k.number][Proven]++
 		return
 	}
 	cl := c.draft(k, e.Name)

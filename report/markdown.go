@@ -331,13 +331,6 @@ func (f *Findings) driverLines(it *Item) []string {
 	return out
 }
 
-func endOf(ns uint64) string {
-	if ns == 1<<64-1 {
-		return "the end"
-	}
-	return fmt.Sprintf("%d ns", ns)
-}
-
 // sayVerdicts writes how many claims got which verdict.
 func (p *page) sayVerdicts() { p.Put(": %s", p.f.verdictLine()) }
 

@@ -267,7 +267,10 @@ func (g *gap) text() string {
 	if g.first.Role != schema.Role_ROLE_UNSPECIFIED {
 		count += " of " + g.first.Role.Label()
 	}
-	where := fmt.Sprintf("from %d ns to %s", g.first.First, endOf(g.first.Last))
+	where := fmt.Sprintf("from %d ns to %d ns", g.first.First, g.first.Last)
+	if g.first.Last == math.MaxUint64 {
+		where = fmt.Sprintf("from %d ns to the end", g.first.First)
+	}
 	if g.more > 0 {
 		where = fmt.Sprintf("in %d stretches, the first %s", g.more+1, where)
 	}

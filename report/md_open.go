@@ -129,7 +129,9 @@ func (p *page) bullet(s *Step) string {
 	case has(schema.ColumnDentry) && e.Role.Is(schema.TraitBegins):
 		return fmt.Sprintf("copy destination pointer = %#x of %s (%s, #%d)", e.NameAddr, s.Ref, label, e.ID)
 	case has(schema.ColumnDentry) && e.Role.Is(schema.TraitLooksUp):
-		of = outcome(s) + negativeWord(e)
+		if of = outcome(s); e.Negative() {
+			of += " (negative)"
+		}
 	case has(schema.ColumnBucket):
 		of += ", " + state(e)
 	case has(schema.ColumnTarget):
@@ -153,13 +155,6 @@ func targeted(e *schema.Event) string {
 		return fmt.Sprintf("exchange with target %#x", e.Target)
 	}
 	return fmt.Sprintf("target %#x", e.Target)
-}
-
-func negativeWord(e *schema.Event) string {
-	if e.Negative() {
-		return " (negative)"
-	}
-	return ""
 }
 
 func device(dev uint32) string { return fmt.Sprintf("%d:%d", dev>>20, dev&(1<<20-1)) }

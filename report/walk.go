@@ -39,16 +39,6 @@ type row struct {
 	way    Way            // what led to it, once the key claim is made
 }
 
-func (c *collector) walk() *walk {
-	if n := len(c.walks); n > 0 {
-		w := c.walks[n-1]
-		c.walks = c.walks[:n-1]
-		*w = walk{steps: w.steps[:0]}
-		return w
-	}
-	return &walk{}
-}
-
 func (w *walk) add(s *replay.Step, room bool) {
 	if (len(w.steps) >= maxWalkSteps || !room) && s.Call != s.Open {
 		w.overflow = true
@@ -214,14 +204,6 @@ func (r *row) returned(s *walkStep) {
 	}
 }
 
-// asked returns the event at which the walk first looked up the component, or allocated it.
-func (r *row) asked() uint64 {
-	if r.lookup != nil {
-		return r.lookup.ev.ID
-	}
-	return r.alloc.ev.ID
-}
-
 // askedAfter returns an event before which the walk had neither looked up the component nor allocated it.
 func (r *row) askedAfter() uint64 {
 	if r.lookup != nil {
@@ -323,7 +305,13 @@ func (c *collector) begins(call *replay.Call) *walk {
 	} else {
 		call.Tag, c.within = len(c.within), append(c.within, nil)
 	}
-	w := c.walk()
+	var w *walk
+	if n := len(c.walks); n > 0 {
+		w, c.walks = c.walks[n-1], c.walks[:n-1]
+		*w = walk{steps: w.steps[:0]}
+	} else {
+		w = &walk{}
+	}
 	c.within[call.Tag] = w
 	return w
 }
