@@ -330,25 +330,21 @@ type Ablation struct {
 // and in total.
 func ablations(whole, part *Findings, roles replay.Roles) []Ablation {
 	var out []Ablation
-	add := func(program string, a, b *Tally) {
+	add := func(program string, a, b Tally) {
 		for _, k := range Kinds() {
 			if with, without := a[k.Kind][Proven], b[k.Kind][Proven]; with > without {
 				out = append(out, Ablation{program, k.Name, with, without, missed(k, a[k.Kind], b[k.Kind], roles)})
 			}
 		}
 	}
-	kept := make(map[string]*Tally)
+	kept := make(map[string]Tally)
 	for _, p := range part.Programs {
-		kept[p.Comm] = &p.Tally
+		kept[p.Comm] = p.Tally
 	}
 	for _, p := range whole.Programs {
-		t := kept[p.Comm]
-		if t == nil {
-			t = &Tally{}
-		}
-		add(p.Comm, &p.Tally, t)
+		add(p.Comm, p.Tally, kept[p.Comm])
 	}
-	add("", &whole.Tally, &part.Tally)
+	add("", whole.Tally, part.Tally)
 	return out
 }
 

@@ -106,12 +106,11 @@ func (t *Tally) Total(v Verdict) uint64 {
 // Says returns the claim as a sentence: its operands with the ids of their events, and its arithmetic, in
 // plain text with names quoted by q.
 func (cl *Claim) Says(q func(string) string) string {
-	var b strings.Builder
-	b.WriteString(table[cl.Kind].tell(cl, q))
+	says := table[cl.Kind].tell(cl, q)
 	if cl.Note.Text != "" {
-		b.WriteString("; " + cl.Note.String())
+		says += "; " + cl.Note.String()
 	}
-	return b.String()
+	return says
 }
 
 // Subtraction returns the text "Left − Right = 0xhex = decimal".

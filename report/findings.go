@@ -194,7 +194,7 @@ func (c *collector) show(p *Program, cl *Claim) {
 		r = rank(cl, len(c.terms))
 	}
 	if r > e.rank {
-		*e = Example{c.own(cl), p.Comm, r}
+		*e = Example{cl.with(c.terms), p.Comm, r}
 	}
 }
 

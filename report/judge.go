@@ -187,9 +187,7 @@ func (c *collector) keepClaim(it *Item, cl *Claim, terms []Term) bool {
 		it.Unshown++
 		return false
 	}
-	own := *cl
-	own.Terms = terms
-	it.Claims = append(it.Claims, own.Clone())
+	it.Claims = append(it.Claims, cl.with(terms))
 	return true
 }
 
@@ -212,7 +210,7 @@ func (c *collector) across(p *Program, cl *Claim) {
 		return
 	}
 	if len(p.Claims) < maxClaims {
-		p.Claims = append(p.Claims, c.own(cl))
+		p.Claims = append(p.Claims, cl.with(c.terms))
 	} else {
 		p.Unlisted++
 	}
@@ -254,7 +252,7 @@ func (c *collector) remember(cl *Claim) {
 		}
 	}
 	if len(c.f.Doubts) < maxDoubts {
-		c.f.Doubts = append(c.f.Doubts, Doubt{Claim: c.own(cl), Count: 1, Subjects: []string{cl.Subject}})
+		c.f.Doubts = append(c.f.Doubts, Doubt{Claim: cl.with(c.terms), Count: 1, Subjects: []string{cl.Subject}})
 	}
 }
 
@@ -274,10 +272,10 @@ func (d *Doubt) add(cl *Claim) {
 // claim to claim.
 func (d *Doubt) Reason() string { return d.Claim.Why.about(d.Claim.About, d.several) }
 
-// own returns a copy of the claim with its own operands.
-func (c *collector) own(cl *Claim) Claim {
+// with returns a copy of the claim with a copy of the operands.
+func (cl *Claim) with(terms []Term) Claim {
 	out := *cl
-	out.Terms = c.terms
+	out.Terms = terms
 	return out.Clone()
 }
 
