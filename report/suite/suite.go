@@ -35,6 +35,7 @@ type Test struct {
 // WriteKTAP prints the tests as KTAP 1, one line each, preceded by its details as diagnostic lines.
 func WriteKTAP(w io.Writer, tests []Test) error {
 	b := bufio.NewWriter(w)
+	sharp := strings.NewReplacer("#", `\x23`) // which ends a name in KTAP, and starts a directive
 	fmt.Fprintf(b, "KTAP version 1\n1..%d\n", len(tests))
 	for i, t := range tests {
 		for _, line := range t.Details {
@@ -48,23 +49,13 @@ func WriteKTAP(w io.Writer, tests []Test) error {
 				fmt.Fprintf(b, "# %s\n", t.Why)
 			}
 		case Accepted:
-			directive = " # XFAIL " + t.Why
+			directive = " # XFAIL " + sharp.Replace(t.Why)
 		case Undecided:
-			directive = " # SKIP " + t.Why
+			directive = " # SKIP " + sharp.Replace(t.Why)
 		}
-		fmt.Fprintf(b, "%s %d %s%s\n", ok, i+1, unsharp(t.Class+": "+t.Name), unsharp(directive))
+		fmt.Fprintf(b, "%s %d %s%s\n", ok, i+1, sharp.Replace(t.Class+": "+t.Name), directive)
 	}
 	return b.Flush()
-}
-
-// unsharp escapes "#", which ends a name in KTAP, except where it starts a directive.
-func unsharp(s string) string {
-	rest, directive := strings.CutPrefix(s, " # ")
-	rest = strings.ReplaceAll(rest, "#", `\x23`)
-	if directive {
-		return " # " + rest
-	}
-	return rest
 }
 
 type message struct {
@@ -109,14 +100,10 @@ func WriteJUnit(w io.Writer, name string, tests []Test) error {
 		}
 		s.Cases = append(s.Cases, c)
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
+	out, err := xml.MarshalIndent(&s, "", " ")
+	if err != nil {
 		return err
 	}
-	enc := xml.NewEncoder(w)
-	enc.Indent("", " ")
-	if err := enc.Encode(&s); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
+	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, out)
 	return err
 }
