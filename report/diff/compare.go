@@ -215,13 +215,14 @@ func (c *comparison) missing(g *gap, side int, d *digest) string {
 		return ""
 	}
 	first, next, from, to := g.from[side]-1, g.to[side], uint64(0), uint64(math.MaxUint64)
+	ordered := len(list.switches) == 0
 	for first >= 0 && list.at(first).label == d.label {
 		first--
 	}
-	if first >= 0 && !list.threads {
+	if first >= 0 && ordered {
 		from = list.at(first).from
 	}
-	if next < list.n && !list.threads {
+	if next < list.n && ordered {
 		to = list.at(next).from
 	}
 	switch {
@@ -255,13 +256,6 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 // in between; such calls that moved between the same two gaps are reported together. Otherwise the
 // scheduler decided the order.
 func (c *comparison) moves(singles []*single) {
-	if len(singles) == 0 {
-		return
-	}
-	var since [2][]int
-	for side, list := range singles[0].gap.calls {
-		since[side] = aloneSince(list)
-	}
 	for _, key := range []func(*single) uint32{
 		func(s *single) uint32 { return s.coarse },
 		func(s *single) uint32 { return s.label },
@@ -281,7 +275,7 @@ func (c *comparison) moves(singles []*single) {
 			there[key(a)] = list[1:]
 			a.shown, b.shown = true, true
 			p, gaps := match{[2]*digest{a.digest, b.digest}, a.gap, true}, [2]*gap{a.gap, b.gap}
-			switch alone := passedAlone(since[0], a.index, b.gap.from[0]) && passedAlone(since[1], b.index, a.gap.from[1]); {
+			switch alone := a.gap.calls[0].alone(a.index, b.gap.from[0]) && b.gap.calls[1].alone(b.index, a.gap.from[1]); {
 			case !alone && a.same(b.digest):
 				c.result.Same++
 				c.result.excuse(whyOrder, p.at(a.title))
@@ -300,21 +294,4 @@ func (c *comparison) moves(singles []*single) {
 			}
 		}
 	}
-}
-
-// aloneSince returns for each call the index of the first call since which the same thread made all calls
-// of the program.
-func aloneSince(list *calls) []int {
-	since := make([]int, list.n)
-	for i := range since {
-		if since[i] = i; list.at(i).sameThread {
-			since[i] = since[i-1]
-		}
-	}
-	return since
-}
-
-// passedAlone reports whether one thread made all the calls between the index and at.
-func passedAlone(since []int, index, at int) bool {
-	return since[max(index, at-1)] <= min(index, at)
 }

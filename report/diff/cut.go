@@ -31,7 +31,6 @@ const (
 	maxUnseen    = 1024    // time ranges in which calls may have gone unseen
 	maxPrograms  = 4096    // programs whose exit code and output are kept
 	printedBytes = 4 << 20 // total size of their output
-	maxSpare     = 1024
 )
 
 // logName is the name of the only program in a trace made from a kernel log.
@@ -187,9 +186,9 @@ func (r *run) put(c *call, s *replay.Step) {
 // be only a part of one whose entry was lost, and so may those after it, until a call begins that is never part
 // of another.
 func (r *run) begin(t *thread, k schema.Role, e *schema.Event) *call {
-	c := &call{}
-	if n := len(r.spare); n > 0 {
-		c, r.spare = r.spare[n-1], r.spare[:n-1]
+	c := r.spare
+	if r.spare = nil; c == nil {
+		c = &call{}
 	}
 	c.start(k, e)
 	t.inside = !outermost.Has(k) && (t.inside || r.lost(t.before, e.Time)) && !(opens.Has(k) && !r.both.has(schema.RoleExecve, schema.Enter))
@@ -217,8 +216,8 @@ func (r *run) finish(c *call) {
 	if c.lossy = c.lossy || r.lost(c.from, c.to); c.lossy || !c.pathless() {
 		r.keep(c)
 	}
-	if len(r.spare) < maxSpare && cap(c.lines) <= 256 {
-		r.spare = append(r.spare, c)
+	if cap(c.lines) <= 256 {
+		r.spare = c
 	}
 }
 

@@ -25,7 +25,7 @@ func (c *comparison) finish(o Options) {
 	c.outcomes()
 	for _, run := range c.runs {
 		f := run.findings
-		run.Events, run.Lost, run.Complete = f.Events, f.Lost, f.Footer != nil && !f.Cut
+		run.Programs, run.Events, run.Lost, run.Complete = len(run.order), f.Events, f.Lost, f.Footer != nil && !f.Cut
 		c.doubts(run)
 	}
 	r.A, r.B, r.Timed = c.runs[0].Run, c.runs[1].Run, o.Latency > 0

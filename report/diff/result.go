@@ -244,7 +244,6 @@ func (s Span) join(t Span) Span {
 // the difference has no other lines; a heading without lines accepts any. Event ids are ignored. Lines that
 // begin with # are comments.
 type Allowed struct {
-	name    string
 	entries [][]AllowedLine // each with its heading, without event ids, first
 }
 
@@ -268,7 +267,8 @@ const maxAllowed = 1 << 20
 // ReadAllowed reads a file of accepted differences. The error names the first line that is not in the
 // format of WriteText.
 func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
-	a := &Allowed{name: replay.Printable(name)}
+	a := &Allowed{}
+	name = replay.Printable(name)
 	heading, around := regexp.MustCompile(headingLine), regexp.MustCompile(aroundLine)
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxAllowed)
@@ -277,12 +277,12 @@ func ReadAllowed(name string, r io.Reader) (*Allowed, error) {
 		within := len(a.entries) > 0
 		switch m := heading.FindStringSubmatch(line); {
 		case m != nil:
-			a.entries = append(a.entries, []AllowedLine{{File: a.name, Line: n, Text: m[1]}})
+			a.entries = append(a.entries, []AllowedLine{{File: name, Line: n, Text: m[1]}})
 		case around.MatchString(line):
 		case within && strings.ContainsRune("-+ ", rune(line[0])):
 			if e := &a.entries[len(a.entries)-1]; counts(line) {
 				line, _, _ = strings.Cut(line, "\t")
-				*e = append(*e, AllowedLine{File: a.name, Line: n, Text: line})
+				*e = append(*e, AllowedLine{File: name, Line: n, Text: line})
 			}
 		default:
 			return nil, fmt.Errorf("line %d: %s: not what a diff prints", n, quote(line[:min(len(line), 64)]))
@@ -299,7 +299,8 @@ func counts(line string) bool { return line[0] != ' ' || strings.HasPrefix(line,
 // matched none to Unused.
 func (r *Result) Accept(a *Allowed) {
 	r.Differences = slices.DeleteFunc(r.Differences, func(d *Difference) bool {
-		took := a.takes(d)
+		title := d.like(d.title())
+		took := slices.ContainsFunc(a.entries, func(e []AllowedLine) bool { return title(e[0].Text) && accepts(e, d) })
 		if took {
 			r.Accepted = append(r.Accepted, d)
 		}
@@ -321,12 +322,6 @@ func (r *Result) Accept(a *Allowed) {
 			}
 		}
 	}
-}
-
-// takes reports whether an entry accepts the difference.
-func (a *Allowed) takes(d *Difference) bool {
-	title := d.like(d.title())
-	return slices.ContainsFunc(a.entries, func(e []AllowedLine) bool { return title(e[0].Text) && accepts(e, d) })
 }
 
 // like returns a function that reports whether another text equals this text of the difference, ignoring

@@ -46,8 +46,8 @@ type run struct {
 	// Used only while the run is read.
 	threads map[uint32]*thread
 	last    *thread
-	now     uint64 // time of the last event, ns since boot
-	spare   []*call
+	now     uint64            // time of the last event, ns since boot
+	spare   *call             // whose memory the next call takes
 	commOf  map[uint32]string // by process: the name under which it last made a call
 	rulings []report.Ruling   // that came with the current event
 }
@@ -64,17 +64,16 @@ func (r *run) ended(p *schema.Program) {
 
 // digest is what is kept of a call, in 48 bytes.
 type digest struct {
-	exact      uint64      // hash of everything that is compared
-	first      uint64      // id of its first event
-	from       uint64      // time of its first event
-	coarse     uint32      // hash without what varies by chance and without claims
-	label      uint32      // hash of kind and names; calls of equal label may be the same call with another course
-	judged     uint32      // hash of its claims
-	further    uint32      // id of the last event minus first
-	kind       schema.Role // of the event that decides what the call is; 0: lookups without further effect
-	lossy      bool        // events of it may have been lost
-	watched    bool        // nothing in it shows that a recorded task made it. Of others only what they do to watched dentries is recorded
-	sameThread bool        // the same thread made the program's previous call
+	exact   uint64      // hash of everything that is compared
+	first   uint64      // id of its first event
+	from    uint64      // time of its first event
+	coarse  uint32      // hash without what varies by chance and without claims
+	label   uint32      // hash of kind and names; calls of equal label may be the same call with another course
+	judged  uint32      // hash of its claims
+	further uint32      // id of the last event minus first
+	kind    schema.Role // of the event that decides what the call is; 0: lookups without further effect
+	lossy   bool        // events of it may have been lost
+	watched bool        // nothing in it shows that a recorded task made it. Of others only what they do to watched dentries is recorded
 }
 
 // same reports whether two calls are equal except for what varies by chance.
@@ -93,10 +92,10 @@ func (d *digest) span() Span {
 // calls holds the calls of one program in the order in which they ended. They are stored in pieces, because
 // growing a single slice would keep two copies in memory for a moment.
 type calls struct {
-	pieces  [][]digest // all but the last are full
-	n       int
-	tid     uint32 // thread that made the last call
-	threads bool   // more than one thread made calls
+	pieces   [][]digest // all but the last are full
+	n        int
+	tid      uint32   // thread that made the last call
+	switches []uint32 // indexes of the calls that another thread made than the one before
 }
 
 const pieceLength = 4096
@@ -110,6 +109,12 @@ func (l *calls) add(d digest) {
 }
 
 func (l *calls) at(i int) *digest { return &l.pieces[i/pieceLength][i%pieceLength] }
+
+// alone reports whether one thread made all the calls between the index i and to.
+func (l *calls) alone(i, to int) bool {
+	next, _ := slices.BinarySearch(l.switches, uint32(min(i, to)+1))
+	return next == len(l.switches) || l.switches[next] > uint32(max(i, to-1))
+}
 
 // of returns the calls of a program, never nil.
 func (r *run) of(comm string) *calls { return cmp.Or(r.calls[comm], new(calls)) }
@@ -134,7 +139,6 @@ func (r *run) keep(c *call) {
 		list = new(calls)
 		r.calls[c.comm] = list
 		r.order = append(r.order, c.comm)
-		r.Programs++
 	}
 	c.sum(r.names.seed)
 	for kept, met := r.claims[c.judged]; !slices.Equal(kept, c.claims); kept, met = r.claims[c.judged] {
@@ -144,8 +148,10 @@ func (r *run) keep(c *call) {
 		}
 		c.judged++ // the hash is taken by a different set
 	}
-	c.sameThread = list.n > 0 && list.tid == c.tid
-	list.tid, list.threads = c.tid, list.threads || list.n > 0 && !c.sameThread
+	if list.n > 0 && list.tid != c.tid {
+		list.switches = append(list.switches, uint32(list.n))
+	}
+	list.tid = c.tid
 	list.add(c.digest)
 }
 
