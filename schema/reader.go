@@ -300,8 +300,9 @@ func decode[M interface {
 }
 
 func (t *Reader) readEvents(body []byte) error {
-	if t.frame.isDecoded(body) {
-		t.batch.done, t.frame.body = 0, nil
+	decoded := t.frame.isDecoded(body)
+	if t.frame.body = nil; decoded {
+		t.batch.done = 0
 	} else if err := t.batch.load(body); err != nil {
 		t.batch.events, t.batch.done = 0, 0
 		return err
