@@ -30,3 +30,13 @@ func EnumLabel(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string 
 	}
 	return fmt.Sprintf("%s(%d)", strings.ToLower(strings.TrimSuffix(prefix, "_")), n)
 }
+
+// Endless reports whether the window of such a loss has no end, whatever its last_ns says: any later event
+// may be missing. It is true for a cause that this version does not know.
+func (c LossCause) Endless() bool {
+	switch c {
+	case LossRingBuffer, LossMissed, LossUnreadableName, LossUnwatched, LossRebuilt, LossSwitchedOff:
+		return false
+	}
+	return true
+}
