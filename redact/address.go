@@ -28,8 +28,6 @@ type addresses struct {
 	last  uint64
 }
 
-func newAddresses() *addresses { return &addresses{pages: make(map[uint64]uint64)} }
-
 // isNoAddress reports whether a value is not an address: NULL, an error value, or a small number.
 func isNoAddress(a uint64) bool { return a>>pageShift == 0 || a > errors4095 }
 

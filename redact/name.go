@@ -99,16 +99,12 @@ func (n *names) tokenOf(name string) (string, error) {
 	if len(n.tokens) >= maxNames {
 		return "", ErrTooMuch
 	}
-	if t := n.taskName(name); t != "" && !n.taken[t] {
-		n.tokens[name], n.taken[t] = t, true
-		return t, nil
+	t := n.taskName(name)
+	for try := uint32(0); t == "" || t == "." || t == ".." || n.taken[t]; try++ {
+		t = n.derive(name, try)
 	}
-	for try := uint32(0); ; try++ {
-		if t := n.derive(name, try); !n.taken[t] && t != "." && t != ".." {
-			n.tokens[name], n.taken[t] = t, true
-			return t, nil
-		}
-	}
+	n.tokens[name], n.taken[t] = t, true
+	return t, nil
 }
 
 // taskName returns the new number of a task, if the name is the number of a task, as below /proc, and the

@@ -33,9 +33,9 @@ type Source func() (*schema.Reader, error)
 // Trace reads the run twice and writes its redacted form. The result of a cut trace is cut too. Trace
 // returns the error of the reader or of the writer, ErrTooMuch, or a *DamagedError.
 func Trace(w io.Writer, source Source, writer string, o Options) error {
-	r := &redactor{names: newNames(o), addresses: newAddresses(), tasks: make(numbers), devices: make(numbers)}
+	r := &redactor{names: newNames(o), addresses: addresses{pages: make(map[uint64]uint64)}, tasks: make(numbers), devices: make(numbers)}
 	r.names.tasks = r.tasks
-	if err := r.each(source, r.survey); err != nil {
+	if err := r.survey(source); err != nil {
 		return err
 	}
 	r.addresses.assign()
@@ -59,14 +59,14 @@ func Trace(w io.Writer, source Source, writer string, o Options) error {
 
 type redactor struct {
 	names     *names
-	addresses *addresses
+	addresses addresses
 	tasks     numbers // processes and threads share one number space
 	devices   numbers
 	start     uint64 // subtracted from every time; ns since boot
 }
 
-// each calls do for every event of a run.
-func (r *redactor) each(source Source, do func(*schema.Event) error) error {
+// survey reads the run, so that what is seen of it is known from the first event on.
+func (r *redactor) survey(source Source) error {
 	in, err := source()
 	if err != nil {
 		return err
@@ -74,23 +74,20 @@ func (r *redactor) each(source Source, do func(*schema.Event) error) error {
 	defer in.Close()
 	for {
 		record, err := in.Next()
+		if e, ok := record.(*schema.Event); ok {
+			err = r.see(e)
+		}
 		if err == io.EOF {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		if e, ok := record.(*schema.Event); ok {
-			err = do(e)
-		}
-		if err != nil {
-			return err
-		}
 	}
 }
 
-// survey records all pages, so that neighbours can stay neighbours, and all tasks, so that a name which is
-// the number of a task is recognised from the first event on.
-func (r *redactor) survey(e *schema.Event) error {
+// see remembers all pages, so that neighbours can stay neighbours, and all tasks, so that a name which is
+// the number of a task is recognised.
+func (r *redactor) see(e *schema.Event) error {
 	for _, task := range []uint32{e.PID, e.TID, e.Child} {
 		r.tasks.number(task)
 	}
@@ -100,7 +97,7 @@ func (r *redactor) survey(e *schema.Event) error {
 		}
 	}
 	if e.Entry != nil {
-		return r.survey(e.Entry)
+		return r.see(e.Entry)
 	}
 	return nil
 }

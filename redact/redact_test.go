@@ -215,7 +215,7 @@ func TestKey(t *testing.T) {
 
 // The difference between two addresses in a run of pages stays, and the one between two runs does not.
 func TestAddresses(t *testing.T) {
-	p := newAddresses()
+	p := &addresses{pages: make(map[uint64]uint64)}
 	const a, b, far = 0xffff888012345fc0, 0xffff888012346040, 0xffff888099999000
 	for _, v := range []uint64{a, b, far, 0, 5, ^uint64(1)} {
 		if err := p.add(v); err != nil {

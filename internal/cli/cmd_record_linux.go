@@ -247,7 +247,6 @@ func explainRecord(cmd *cobra.Command, err error) error {
 		missing *bpf.MissingError
 		command *record.CommandError
 		lost    *tracefile.LostError
-		refused *tracefile.RefusedError
 		size    *bpf.SizeError
 		need    *workload.NeedError
 		unknown *workload.UnknownError
@@ -255,14 +254,10 @@ func explainRecord(cmd *cobra.Command, err error) error {
 	switch {
 	case errors.Is(err, record.ErrTerminal):
 		exit.err, exit.hint = record.ErrTerminal, "redirect it, or name a file with -o"
-	case errors.As(err, &refused):
-		exit.hint = refused.Remedy
-	case errors.As(err, &lost) && errors.Is(err, syscall.EPIPE):
-		exit.hint = "its reader must read to the end; or name a file with -o"
-	case errors.As(err, &lost) && lost.Kept > 0:
+	case errors.As(err, &lost) && lost.Kept > 0 && !errors.Is(err, syscall.EPIPE):
 		exit.hint = fmt.Sprintf("the %s events written so far are kept and can be read", record.Count(lost.Kept))
-	case errors.As(err, &lost):
-		exit.hint = "name another file with -o"
+	case errors.As(err, &lost), errors.As(err, new(*tracefile.RefusedError)):
+		exit.hint = outputHint(err)
 	case errors.As(err, &size):
 		exit.hint = "give " + size.Flag + " a smaller value"
 	case errors.As(err, &command):

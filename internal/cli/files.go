@@ -127,13 +127,14 @@ func (d *destination) isSameFile(cmd *cobra.Command, file *os.File) bool {
 
 // explainOutput adds the remedy to an error of writing a trace.
 func explainOutput(name string, err error) error {
-	hint := "name another file with -o"
+	return &exitError{exitTrouble, &tracefile.LostError{Path: name, Err: err}, outputHint(err)}
+}
+
+func outputHint(err error) string {
 	var refused *tracefile.RefusedError
 	if errors.As(err, &refused) {
-		hint = refused.Remedy
+		return refused.Remedy
 	}
-	if errors.Is(err, syscall.EPIPE) {
-		hint = "its reader must read to the end; or name a file with -o"
-	}
-	return &exitError{exitTrouble, &tracefile.LostError{Path: name, Err: err}, hint}
+	return hintFor(err, "name another file with -o",
+		remedy{syscall.EPIPE, "its reader must read to the end; or name a file with -o"})
 }
