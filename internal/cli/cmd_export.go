@@ -12,15 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exportOptions holds the flags of export.
-type exportOptions struct {
-	export.Options
-	destination
-}
-
 func newExportCmd() *cobra.Command {
-	format := "csv"
-	o := exportOptions{Options: export.Options{Table: "calls", Measure: "calls"}}
+	format, o, to := "csv", export.Options{Table: "calls", Measure: "calls"}, destination{}
 	formats, theFormats := describeValues(export.Formats(), func(f export.Format) (string, string) { return f.Name, f.Doc })
 	tables, theTables := describeValues(export.Tables(), func(t export.Table) (string, string) { return t.Name, t.Doc })
 	measures, _ := describeValues(export.Measures(), func(m export.Measure) (string, string) { return m.Name, m.Unit })
@@ -39,24 +32,24 @@ Exit status: 0 written, 2 not readable or not written.`,
   dtrec export --format folded --of time run1.pb | flamegraph.pl > time.svg
   dtrec export --format perfetto -o run1.pftrace run1.pb`,
 		Args: exactArgs(1, "one trace"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.export(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runExport(cmd, args[0], &to, o) },
 	}
 	f := cmd.Flags()
 	f.Var(oneOf(&format, formats...), "format", "`FORMAT` to write")
 	f.Var(oneOf(&o.Table, tables...), "table", "csv, ndjson: the `TABLE` to write")
 	f.Var(oneOf(&o.Measure, measures...), "of", "folded: count `WHAT`: "+joinWords(measures))
-	o.NotTrace = true
-	o.register(cmd, "-", "write to `OUT`, - for stdout")
+	to.NotTrace = true
+	to.register(cmd, "-", "write to `OUT`, - for stdout")
 	addRunFlag(f)
 	return cmd
 }
 
-func (o *exportOptions) export(cmd *cobra.Command, path string) error {
+func runExport(cmd *cobra.Command, path string, to *destination, o export.Options) error {
 	all := export.Formats()
 	format := all[slices.IndexFunc(all, func(f export.Format) bool { return f.Name == formatOf(cmd) })]
 	stdout := cmd.OutOrStdout()
 	if format.Binary {
-		if err := o.refuseTerminal(cmd, format.Name); err != nil {
+		if err := to.refuseTerminal(cmd, format.Name); err != nil {
 			return err
 		}
 		stdout = rawOut(cmd)
@@ -67,8 +60,8 @@ func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 	}
 	defer t.Close()
 	var failed error // the error of format.Write alone
-	err = o.write(stdout, func(w io.Writer) error {
-		failed = format.Write(w, t, o.Options)
+	err = to.write(stdout, func(w io.Writer) error {
+		failed = format.Write(w, t, o)
 		return failed
 	})
 	var void *export.VoidError
@@ -76,7 +69,7 @@ func (o *exportOptions) export(cmd *cobra.Command, path string) error {
 	case errors.As(err, &void):
 		return &exitError{exitTrouble, fmt.Errorf("%s: %w", t.name, err), "see 'dtrec info' for what the file lacks"}
 	case err != nil && failed == nil:
-		return explainOutput(display(o.Path), err)
+		return explainOutput(display(to.Path), err)
 	}
 	return err
 }

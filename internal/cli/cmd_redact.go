@@ -14,15 +14,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// redactOptions holds the flags of redact.
-type redactOptions struct {
-	redact.Options
-	destination
-	keyFile string
-}
-
 func newRedactCmd() *cobra.Command {
-	var o redactOptions
+	var o redact.Options
+	var to destination
+	var keyFile string
 	cmd := &cobra.Command{
 		Use:   "redact [-o OUT] FILE",
 		Short: "Make a trace that can be given to strangers",
@@ -39,37 +34,39 @@ Exit status: 0 written, 2 not readable or not written.`,
   dtrec redact --extensions -o share.pb run1.pb
   dtrec redact --key KEY -o a.pb run1.pb && dtrec redact --key KEY -o b.pb run2.pb && dtrec diff a.pb b.pb`,
 		Args: exactArgs(1, "one trace"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.redact(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runRedact(cmd, args[0], &to, o, keyFile) },
 	}
-	o.register(cmd, "redacted.pb", "write the trace to `OUT`, - for stdout")
+	to.register(cmd, "redacted.pb", "write the trace to `OUT`, - for stdout")
 	f := cmd.Flags()
 	f.BoolVar(&o.Extensions, "extensions", false, "keep what follows the last dot of a name")
-	f.StringVar(&o.keyFile, "key", "", "make the tokens from the bytes of `FILE`, 16 or more; traces to be compared need the same; keep it secret")
+	f.StringVar(&keyFile, "key", "", "make the tokens from the bytes of `FILE`, 16 or more; traces to be compared need the same; keep it secret")
 	addRunFlag(f)
 	return cmd
 }
 
-func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
+func runRedact(cmd *cobra.Command, path string, to *destination, o redact.Options, keyFile string) error {
 	t, err := openSeekable(cmd, path)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	if o.isSameFile(cmd, t.file) {
+	if to.isSameFile(cmd, t.file) {
 		return &exitError{exitTrouble, fmt.Errorf("%s: the redaction would overwrite it", t.name), "name another file with -o"}
 	}
-	if err := o.readKey(); err != nil {
-		return err
+	if keyFile != "" {
+		if o.Key, err = readKey(keyFile); err != nil {
+			return err
+		}
 	}
 	var failed error // the error of redact.Trace alone; err may also come from creating the file
 	var last *schema.Reader
 	var out written
-	err = o.write(rawOut(cmd), func(w io.Writer) error {
+	err = to.write(rawOut(cmd), func(w io.Writer) error {
 		out.Writer = w
 		failed = redact.Trace(&out, func() (_ *schema.Reader, err error) {
 			last, err = t.rewind()
 			return last, err
-		}, "dtrec "+version, o.Options)
+		}, "dtrec "+version, o)
 		return failed
 	})
 	var damaged *redact.DamagedError
@@ -86,7 +83,7 @@ func (o *redactOptions) redact(cmd *cobra.Command, path string) error {
 	case failed != nil && out.err == nil:
 		return t.explain(failed)
 	}
-	return explainOutput(display(o.Path), err)
+	return explainOutput(display(to.Path), err)
 }
 
 // written is a writer that keeps its last error, which tells an error of writing from one of reading.
@@ -103,24 +100,21 @@ func (w *written) Write(b []byte) (n int, err error) {
 // maxKey bounds a key file, in bytes.
 const maxKey = 1 << 16
 
-func (o *redactOptions) readKey() error {
-	if o.keyFile == "" {
-		return nil
-	}
-	const remedy = "make one: head -c 32 /dev/urandom > KEY"
-	f, err := os.Open(o.keyFile)
+func readKey(file string) (key []byte, err error) {
+	f, err := os.Open(file)
 	if err == nil {
 		defer f.Close()
-		o.Key, err = io.ReadAll(io.LimitReader(f, maxKey+1))
+		key, err = io.ReadAll(io.LimitReader(f, maxKey+1))
 	}
-	if err != nil {
-		return &exitError{exitTrouble, fmt.Errorf("--key %s: %w", display(o.keyFile), tracefile.Bare(err)), remedy}
+	switch {
+	case err != nil:
+		err = fmt.Errorf("--key %s: %w", display(file), tracefile.Bare(err))
+	case len(key) > maxKey:
+		err = fmt.Errorf("--key %s: more than %d bytes", display(file), maxKey)
+	case len(key) < 16:
+		err = fmt.Errorf("--key %s: %d bytes, 16 are needed", display(file), len(key))
+	default:
+		return key, nil
 	}
-	if len(o.Key) > maxKey {
-		return &exitError{exitTrouble, fmt.Errorf("--key %s: more than %d bytes", display(o.keyFile), maxKey), remedy}
-	}
-	if len(o.Key) < 16 {
-		return &exitError{exitTrouble, fmt.Errorf("--key %s: %d bytes, 16 are needed", display(o.keyFile), len(o.Key)), remedy}
-	}
-	return nil
+	return nil, &exitError{exitTrouble, err, "make one: head -c 32 /dev/urandom > KEY"}
 }

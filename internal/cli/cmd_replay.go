@@ -10,15 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// replayOptions holds the flags of replay.
-type replayOptions struct {
-	filterOptions
-	color string
-	wide  bool
-}
-
 func newReplayCmd() *cobra.Command {
-	o := replayOptions{color: "auto"}
+	var o filterOptions
+	color := "auto"
 	cmd := &cobra.Command{
 		Use:   "replay FILE",
 		Short: "Print the events of a trace, one line each",
@@ -43,19 +37,19 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec replay --errno ENOENT --slower 100us run1.pb
   dtrec replay --format json run1.pb | jq 'select(.type == "loss")'`,
 		Args: exactArgs(1, "one trace"),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.replay(cmd, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runReplay(cmd, args[0], &o) },
 	}
 	f := cmd.Flags()
 	addRunFlag(f)
 	addFormatFlag(cmd, textFormat, dmesgFormat, jsonFormat)
-	f.Var(oneOf(&o.color, "auto", "always", "never"), "color", "`WHEN` to color text: auto, always, never")
-	f.BoolVar(&o.wide, "wide", false, "with symbols, addresses and hashes, however long a line gets")
+	f.Var(oneOf(&color, "auto", "always", "never"), "color", "`WHEN` to color text: auto, always, never")
+	f.Bool("wide", false, "with symbols, addresses and hashes, however long a line gets")
 	f.Var(listOf(&o.picks.Roles, readRole, roleNames()...), "role", "only events of these `ROLES`, e.g. open,alloc")
 	o.register(f)
 	return cmd
 }
 
-func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
+func runReplay(cmd *cobra.Command, path string, o *filterOptions) error {
 	open := openTrace
 	if o.usesIndex() {
 		open = openIndexed
@@ -66,7 +60,7 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 	}
 	defer t.Close()
 	filter := o.filter(t.Header())
-	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, o.newFormat(cmd))
+	empty, err := replay.Print(cmd.OutOrStdout(), t, filter, newFormat(cmd))
 	if err == nil && t.skipped > 0 {
 		if empty != nil { // the nearest name may be in a frame that was passed over
 			return printNearest(cmd, path, filter)
@@ -79,13 +73,15 @@ func (o *replayOptions) replay(cmd *cobra.Command, path string) error {
 
 // newFormat returns the format to print in. Under --color auto, text is colored only on a terminal (see
 // no-color.org).
-func (o *replayOptions) newFormat(cmd *cobra.Command) replay.Format {
+func newFormat(cmd *cobra.Command) replay.Format {
 	switch formatOf(cmd) {
 	case dmesgFormat:
 		return replay.NewDmesg()
 	case jsonFormat:
 		return replay.NewJSON()
 	}
-	color := o.color == "always" || o.color == "auto" && terminalOf(cmd) != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return replay.NewText(replay.TextOptions{Color: color, Wide: o.wide})
+	when := cmd.Flags().Lookup("color").Value.String()
+	wide, _ := cmd.Flags().GetBool("wide")
+	color := when == "always" || when == "auto" && terminalOf(cmd) != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return replay.NewText(replay.TextOptions{Color: color, Wide: wide})
 }
