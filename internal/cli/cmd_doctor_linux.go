@@ -43,5 +43,5 @@ missed hits are not counted), 2 this machine, or this user, cannot record.`,
 	}
 	addFormatFlag(cmd, textFormat, jsonFormat)
 	addAttachFlag(cmd, &mode)
-	return addOutputFlags(cmd)
+	return addOutputFlags(addWideFlag(cmd))
 }

@@ -17,5 +17,5 @@ func runIfGuest() {
 
 // platformCommands returns the commands that need Linux, here or in a virtual machine.
 func platformCommands() []*cobra.Command {
-	return []*cobra.Command{newRecordCmd(), newDetachCmd(), addWideFlag(newDoctorCmd()), newWorkloadCmd(), newVMCmd()}
+	return []*cobra.Command{newRecordCmd(), newDetachCmd(), newDoctorCmd(), newWorkloadCmd(), newVMCmd()}
 }
