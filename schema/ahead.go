@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Frames that have been read already are decoded ahead of their turn if there is more than one CPU: up to
@@ -163,14 +164,14 @@ func contentSize(frame []byte) uint64 {
 // firstBatch returns the first EventBatch in the packets of a frame, or nil.
 func firstBatch(raw []byte) []byte {
 	for len(raw) > 0 {
-		num, packet, err := takeField(&raw)
+		num, typ, packet, err := takeField(&raw)
 		if err != nil {
 			return nil
 		}
-		if num != fieldTracePacket {
+		if num != fieldTracePacket || typ != protowire.BytesType {
 			continue
 		}
-		if num, body, err := takeField(&packet); err == nil && num == fieldPacketEvents {
+		if num, typ, body, err := takeField(&packet); err == nil && num == fieldPacketEvents && typ == protowire.BytesType {
 			return body
 		}
 	}

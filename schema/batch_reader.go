@@ -77,38 +77,22 @@ func (b *batchReader) split(body []byte) error {
 			body = body[n:]
 			continue
 		}
-		num, typ, n := protowire.ConsumeTag(body)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		body = body[n:]
+		num, typ, value, err := takeField(&body)
 		switch {
-		case typ == protowire.BytesType && num < fieldsEnd:
-			v, n := protowire.ConsumeBytes(body)
-			if n < 0 {
-				return protowire.ParseError(n)
-			}
-			if body = body[n:]; num == fieldString {
-				if len(v) > MaxStringBytes || len(b.strings) >= MaxTableRows {
-					return fmt.Errorf("event batch: more than %d strings, or one of more than %d bytes", MaxTableRows, MaxStringBytes)
-				}
-				b.strings = append(b.strings, string(v))
-			} else if b.raw[num] != nil {
-				return fmt.Errorf("field %d of a batch stands twice", num)
-			} else {
-				b.raw[num] = v
-			}
+		case err != nil:
+			return err
 		case typ == protowire.VarintType && int(num) < len(b.numbers):
-			v, n := protowire.ConsumeVarint(body)
-			if n < 0 {
-				return protowire.ParseError(n)
+			b.numbers[num], _ = protowire.ConsumeVarint(value)
+		case typ != protowire.BytesType || num >= fieldsEnd:
+		case num == fieldString:
+			if len(value) > MaxStringBytes || len(b.strings) >= MaxTableRows {
+				return fmt.Errorf("event batch: more than %d strings, or one of more than %d bytes", MaxTableRows, MaxStringBytes)
 			}
-			body, b.numbers[num] = body[n:], v
+			b.strings = append(b.strings, string(value))
+		case b.raw[num] != nil:
+			return fmt.Errorf("field %d of a batch stands twice", num)
 		default:
-			if n = protowire.ConsumeFieldValue(num, typ, body); n < 0 {
-				return protowire.ParseError(n)
-			}
-			body = body[n:]
+			b.raw[num] = value
 		}
 	}
 	return nil
@@ -164,13 +148,15 @@ func (b *batchReader) loadEvents() error {
 
 // loadColumns decodes what only some kinds have: as many values as there are events of those kinds.
 func (b *batchReader) loadColumns() error {
-	for i := range columnTable {
-		c, want := &columnTable[i], 0
-		for k, events := range b.perKind {
-			if kind := &b.kinds[k]; (kind.columns | kind.entry).Has(c.Column) {
-				want += events
-			}
+	var values [columnRows]int
+	for i, events := range b.perKind {
+		k := &b.kinds[i]
+		for _, row := range k.rows[:k.n] {
+			values[row] += events
 		}
+	}
+	for i, want := range values {
+		c := &columnTable[i]
 		field, codes := c.field, true
 		if b.raw[field] == nil && c.old != 0 {
 			field, codes = c.old, false

@@ -3,7 +3,6 @@
 package schema
 
 import (
-	"encoding/binary"
 	"math/bits"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -228,24 +227,13 @@ func (b *batchWriter) put(row int, e *Event) {
 	}
 }
 
-const everyBytes = 6 // bytes in the columns of what every event has, about
-
-// size returns about how many bytes the batch takes before compression.
-func (b *batchWriter) size() int {
-	n := len(b.strings) + len(b.hashes) + everyBytes*b.events
+// bytes returns how many bytes the columns and the strings take.
+func (b *batchWriter) bytes() int {
+	n := len(b.strings) + len(b.hashes)
 	for _, c := range b.columns {
 		n += len(c)
 	}
 	return n
-}
-
-// room returns how many bytes appendTo appends at most.
-func (b *batchWriter) room() int {
-	n := (fieldsEnd + 2) * (2 + binary.MaxVarintLen64) // tags and lengths of the fields
-	for _, c := range b.columns {
-		n += len(c)
-	}
-	return n + len(b.strings) + len(b.hashes)
 }
 
 // appendTo appends the EventBatch message to dst. end must have been called.

@@ -137,6 +137,8 @@ func (t *Reader) advance() {
 		t.rest = t.frame.raw
 	case err == errFraming:
 		t.skipDamage(err)
+	case err == io.ErrUnexpectedEOF && t.runs == 0:
+		t.stop(fmt.Errorf("%w: %w", ErrNotTrace, err))
 	case err == io.ErrUnexpectedEOF:
 		t.addDamage(Damage{Offset: offset, Bytes: int64(len(t.frames.buf)), Cut: true, Err: err})
 		t.stop(io.EOF)
@@ -182,14 +184,14 @@ func (t *Reader) stop(err error) {
 
 // readPacket reads one Trace.packet from rest.
 func (t *Reader) readPacket() error {
-	num, packet, err := takeField(&t.rest)
-	if num != fieldTracePacket {
+	num, typ, packet, err := takeField(&t.rest)
+	if num != fieldTracePacket || typ != protowire.BytesType {
 		return err
 	}
 	for set := false; err == nil && len(packet) > 0; {
 		var body []byte
-		switch num, body, err = takeField(&packet); {
-		case body == nil || num > fieldPacketFooter:
+		switch num, typ, body, err = takeField(&packet); {
+		case err != nil || typ != protowire.BytesType || num > fieldPacketFooter:
 		case set:
 			return errors.New("a packet sets two fields")
 		default:
@@ -199,23 +201,22 @@ func (t *Reader) readPacket() error {
 	return err
 }
 
-// takeField takes the first field off a message. body is what it contains if it is length-delimited; nil: it is
-// not.
-func takeField(message *[]byte) (num protowire.Number, body []byte, err error) {
+// takeField takes the first field off a message. value is what a field of bytes contains, or the encoded number.
+func takeField(message *[]byte) (num protowire.Number, typ protowire.Type, value []byte, err error) {
 	num, typ, n := protowire.ConsumeTag(*message)
 	if n < 0 {
-		return 0, nil, protowire.ParseError(n)
+		return 0, 0, nil, protowire.ParseError(n)
 	}
-	value := (*message)[n:]
-	size := protowire.ConsumeFieldValue(num, typ, value)
+	rest := (*message)[n:]
+	size := protowire.ConsumeFieldValue(num, typ, rest)
 	if size < 0 {
-		return 0, nil, protowire.ParseError(size)
+		return 0, 0, nil, protowire.ParseError(size)
 	}
-	*message = value[size:]
+	value, *message = rest[:size], rest[size:]
 	if typ == protowire.BytesType {
-		body, _ = protowire.ConsumeBytes(value)
+		value, _ = protowire.ConsumeBytes(value)
 	}
-	return num, body, nil
+	return num, typ, value, nil
 }
 
 // readContent reads the one field set in a Packet. Before the wanted run's header it ignores all but headers.
@@ -255,7 +256,7 @@ func checkBounds(packet protowire.Number, body []byte) error {
 	}
 	repeated := make(map[protowire.Number]int)
 	for len(body) > 0 {
-		num, _, err := takeField(&body)
+		num, _, _, err := takeField(&body)
 		if err != nil {
 			return err
 		}
@@ -363,9 +364,6 @@ func (t *Reader) readHeader(body []byte) error {
 func (t *Reader) findHeader() error {
 	for t.header == nil && t.stopErr == nil {
 		t.advance()
-		if t.damage != nil && t.runs == 0 {
-			return fmt.Errorf("%w: %w", ErrNotTrace, t.damage.Err)
-		}
 		if t.runs == 0 && t.stopErr == nil && len(t.rest) == 0 && len(t.frame.raw) > 0 {
 			return fmt.Errorf("%w: the first frame holds no header", ErrNotTrace)
 		}
@@ -377,11 +375,6 @@ func (t *Reader) findHeader() error {
 		return t.stopErr
 	case t.runs > 0:
 		return fmt.Errorf("%w: it holds %d", ErrNoRun, t.runs)
-	}
-	if len(t.ready) > 0 {
-		if d, ok := t.ready[0].(*Damage); ok {
-			return fmt.Errorf("%w: %w", ErrNotTrace, d.Err)
-		}
 	}
 	return fmt.Errorf("%w: the file is empty", ErrNotTrace)
 }

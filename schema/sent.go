@@ -83,17 +83,9 @@ type sentRow struct {
 	shift uint8
 	bits  uint64 // mask for the word, after the shift
 	row   uint8
-	field uint8
-	way   sentWay
+	field uint8 // 0: it is written by way of an Event
+	delta bool
 }
-
-type sentWay uint8
-
-const (
-	wayEvent sentWay = iota // by way of an Event
-	wayNumber
-	wayDelta
-)
 
 // sentTask is the task of the last event, as words of its head, and its row in the batch with that number.
 type sentTask struct {
@@ -158,13 +150,9 @@ func newSentKind(row kindRow) *sentKind {
 
 func newSentRow(row uint8, at int) sentRow {
 	c := &columnTable[row]
-	r := sentRow{at: at, row: row, field: uint8(c.field), bits: math.MaxUint64}
-	switch {
-	case c.put != nil, c.signed, c.codes:
-	case c.delta:
-		r.way = wayDelta
-	default:
-		r.way = wayNumber
+	r := sentRow{at: at, row: row, delta: c.delta, bits: math.MaxUint64}
+	if c.put == nil && !c.signed && !c.codes {
+		r.field = uint8(c.field)
 	}
 	if c.sent == upperHalf {
 		r.at, r.shift = at-1, 32
@@ -289,13 +277,13 @@ func (s *Sender) addRows(b *batchWriter, rows []sentRow, words []uint64) {
 	for i := range rows {
 		r := &rows[i]
 		v := words[r.at] >> (r.shift & 63) & r.bits
-		switch r.way {
-		case wayNumber:
-			b.columns[r.field].uint(v)
-		case wayDelta:
+		switch {
+		case r.field == 0:
+			s.addByEvent(b, int(r.row), v)
+		case r.delta:
 			b.previous[r.row] = b.columns[r.field].delta(v, b.previous[r.row])
 		default:
-			s.addByEvent(b, int(r.row), v)
+			b.columns[r.field].uint(v)
 		}
 	}
 }

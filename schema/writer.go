@@ -4,6 +4,7 @@ package schema
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,11 @@ const (
 	batchBytes  = 4 << 20 // or this many bytes before compression
 	windowBytes = 1 << 19 // most batches are smaller; the encoder's memory grows with it
 	packetHead  = 24      // more bytes than the tags and lengths around a packet's body take
+	everyBytes  = 6       // what the columns that every event has will take for one of them, about
 	usualBytes  = 3 << 17 // more bytes than most batches have before compression
+
+	// fieldHeads is more bytes than the tags and lengths of a batch's fields take.
+	fieldHeads = (fieldsEnd + 2) * (2 + binary.MaxVarintLen64)
 )
 
 // Writer writes one trace. It is not safe for concurrent use. After an error every call returns that error;
@@ -89,7 +94,7 @@ func (t *Writer) flushIfFull() error {
 }
 
 func (t *Writer) flushFull() error {
-	if t.batch.events == batchEvents || t.batch.size() >= batchBytes {
+	if t.batch.events == batchEvents || t.batch.bytes()+everyBytes*t.batch.events >= batchBytes {
 		return t.Flush()
 	}
 	return nil
@@ -101,7 +106,7 @@ func (t *Writer) Flush() error {
 		return t.err
 	}
 	t.batch.end()
-	t.raw = t.batch.appendTo(slices.Grow(t.raw[:0], packetHead+t.batch.room())[:packetHead])
+	t.raw = t.batch.appendTo(slices.Grow(t.raw[:0], packetHead+fieldHeads+t.batch.bytes())[:packetHead])
 	for i, k := range t.batch.kinds {
 		t.kinds[kindRow{role: k.role, phase: k.phase}] += t.batch.kindEvents[i]
 	}
