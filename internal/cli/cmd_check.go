@@ -49,7 +49,7 @@ number found with its meaning, 1 some were not, 2 not readable, or no number in 
   dtrec check --strict --format json traces/run1.pb
   dtrec check traces/*.pb
   dtrec check --page stage2.md traces/run1.pb`,
-		Args: atLeastOne("one trace or more"),
+		Args: takes(1, many, "one trace or more"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runCheck(cmd, args, &o) },
 	}
 	o.register(cmd.Flags())
@@ -67,8 +67,10 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 	if o.page != "" {
 		return checkPage(cmd, o.page, args[0], o.all)
 	}
-	if twice := firstRepeated(args); twice != "" {
-		return usageError(cmd, fmt.Errorf("%s is given twice", inputName(twice)))
+	for i, file := range args {
+		if slices.Contains(args[:i], file) {
+			return usageError(cmd, fmt.Errorf("%s is given twice", inputName(file)))
+		}
 	}
 	var names []string
 	var runs []report.Verdicts
@@ -125,14 +127,4 @@ func writeTests(w io.Writer, several bool, names []string, runs []report.Verdict
 		return suite.WriteKTAP(w, tests)
 	}
 	return suite.WriteJUnit(w, "dtrec check", tests)
-}
-
-// firstRepeated returns the first file that is given twice, or "" if none is.
-func firstRepeated(files []string) string {
-	for i, f := range files {
-		if slices.Contains(files[:i], f) {
-			return f
-		}
-	}
-	return ""
 }

@@ -15,9 +15,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// defaultLatency is the threshold in percent for --latency without a value.
-const defaultLatency = "50"
-
 func newDiffCmd() *cobra.Command {
 	var c diffCmd
 	cmd := &cobra.Command{
@@ -59,13 +56,13 @@ skips a kernel that cannot be judged (docs/bisect.md).`,
   dtrec diff --rename sh=bash old.pb new.pb
   dtrec diff --allow accepted.txt --format ktap baseline.pb new.pb
   dtrec diff --run-b 2 both.pb both.pb`,
-		Args: exactArgs(2, "two traces"),
+		Args: takes(2, 2, "two traces"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) },
 	}
 	addFormatFlag(cmd, textFormat, markdownFormat, jsonFormat, ktapFormat, junitFormat)
 	f := cmd.Flags()
 	f.Float64Var(&c.latency, "latency", 0, "count a role whose median or 99th percentile differs by more than `PERCENT`")
-	f.Lookup("latency").NoOptDefVal = defaultLatency
+	f.Lookup("latency").NoOptDefVal = "50"
 	f.StringToStringVar(&c.rename, "rename", nil, "compare program OLD of A with program NEW of B, given as `OLD=NEW`")
 	f.StringVar(&c.allow, "allow", "", "accept the differences in this `FILE`; - for stdin")
 	f.Var(listOf(&c.only, parseOneOf(diff.Kinds()...), wordStrings(diff.Kinds())...), "only", "count differences of these `KINDS` only, e.g. steps,calls")
@@ -93,7 +90,7 @@ func (c *diffCmd) run(cmd *cobra.Command, args []string) error {
 	}
 	r, err := c.compare(cmd, args)
 	if err != nil {
-		return whichRun(err)
+		return err
 	}
 	if c.only != nil {
 		r.Only(c.only...)
@@ -199,13 +196,3 @@ func writeDiff(cmd *cobra.Command, r *diff.Result) error {
 
 // comm cuts a program's name to what the kernel keeps of it: TASK_COMM_LEN less one, 15 bytes.
 func comm(name string) string { return name[:min(len(name), 15)] }
-
-// whichRun replaces the hint of an error about the choice of a run with the names of diff's flags for
-// it.
-func whichRun(err error) error {
-	var exit *exitError
-	if errors.As(err, &exit) && (errors.Is(err, schema.ErrSecondRun) || errors.Is(err, schema.ErrNoRun)) {
-		return &exitError{code: exit.code, err: exit.err, hint: "--run-a picks a run of A, --run-b one of B, from 1"}
-	}
-	return err
-}

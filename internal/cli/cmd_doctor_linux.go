@@ -25,7 +25,7 @@ missed hits are not counted), 2 this machine, or this user, cannot record.`,
 		Example: `  sudo dtrec doctor
   sudo dtrec doctor --format json | jq .probes
   dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- doctor`,
-		Args: exactArgs(0, "no arguments"),
+		Args: takes(0, 0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := doctor.Diagnose(mode)
 			write := d.WriteText

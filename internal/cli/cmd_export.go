@@ -31,7 +31,7 @@ Exit status: 0 written, 2 not readable or not written.`,
   dtrec export --table verdicts run1.pb > verdicts.csv
   dtrec export --format folded --of time run1.pb | flamegraph.pl > time.svg
   dtrec export --format perfetto -o run1.pftrace run1.pb`,
-		Args: exactArgs(1, "one trace"),
+		Args: takes(1, 1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runExport(cmd, args[0], &to, o) },
 	}
 	f := cmd.Flags()

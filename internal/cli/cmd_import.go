@@ -39,7 +39,7 @@ report of dtrec itself.`,
 		Example: `  dmesg | dtrec import -o log.pb -
   dtrec import --unknown -o log.pb dmesg.txt
   dtrec import -o page.pb stage2-return.md && dtrec check --page stage2-return.md page.pb`,
-		Args: exactArgs(1, "one log"),
+		Args: takes(1, 1, "one log"),
 		RunE: func(cmd *cobra.Command, args []string) error { return importLog(cmd, args[0], &to) },
 	}
 	to.register(cmd, "dtrec.pb", "write the trace to `FILE`, - for stdout")

@@ -34,7 +34,7 @@ Exit status: 0 read, 2 not readable.`,
 		Example: `  dtrec info run1.pb
   dtrec info --format json run1.pb | jq .counts
   dtrec info traces/*.pb`,
-		Args: atLeastOne("one trace or more"),
+		Args: takes(1, many, "one trace or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return infoTable(cmd, args, tasks)

@@ -33,7 +33,7 @@ Exit status: 0 written, 2 not readable or not written.`,
 		Example: `  dtrec redact -o share.pb run1.pb && dtrec check share.pb
   dtrec redact --extensions -o share.pb run1.pb
   dtrec redact --key KEY -o a.pb run1.pb && dtrec redact --key KEY -o b.pb run2.pb && dtrec diff a.pb b.pb`,
-		Args: exactArgs(1, "one trace"),
+		Args: takes(1, 1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runRedact(cmd, args[0], &to, o, keyFile) },
 	}
 	to.register(cmd, "redacted.pb", "write the trace to `OUT`, - for stdout")

@@ -36,7 +36,7 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec replay --path /tmp/t_e.txt --format dmesg run1.pb
   dtrec replay --errno ENOENT --slower 100us run1.pb
   dtrec replay --format json run1.pb | jq 'select(.type == "loss")'`,
-		Args: exactArgs(1, "one trace"),
+		Args: takes(1, 1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runReplay(cmd, args[0], &o) },
 	}
 	f := cmd.Flags()

@@ -47,7 +47,7 @@ Exit status: 0 written, 2 not readable.`,
   dtrec report --without insert traces/run1.pb
   dtrec report --explain hash traces/run1.pb
   dtrec report --format html -o run1.html traces/run1.pb`,
-		Args: exactArgs(1, "one trace"),
+		Args: takes(1, 1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if formatOf(cmd) != markdownFormat {
 				for _, name := range append([]string{"without", "explain", "select", "brief", "front-matter"}, filterFlags...) {

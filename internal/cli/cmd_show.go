@@ -51,7 +51,7 @@ Exit status: 0 printed, 1 it is not in the trace, 2 not readable.`,
 		Example: `  dtrec show run1.pb D12
   dtrec show run1.pb /tmp/t_e.txt
   dtrec show run1.pb '#56'`,
-		Args: exactArgs(2, "a trace and what to show of it"),
+		Args: takes(2, 2, "a trace and what to show of it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, err := answers.ParseTarget(args[1])
 			if err != nil {

@@ -30,7 +30,7 @@ Exit status: 0 printed, 2 not readable.`,
 		Example: `  dtrec summary run1.pb
   dtrec summary --comm git run1.pb
   dtrec summary --format json run1.pb | jq '.programs[] | [.program, .failed]'`,
-		Args: exactArgs(1, "one trace"),
+		Args: takes(1, 1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				src := o.picker(t)

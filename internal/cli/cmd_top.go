@@ -43,7 +43,7 @@ Exit status: 0 printed, 2 not readable.`,
   dtrec top --by dir --of negatives run1.pb
   dtrec top --by path --of time --comm git --op open run1.pb
   dtrec top --by program --of time -n 5 run1.pb`,
-		Args: exactArgs(1, "one trace"),
+		Args: takes(1, 1, "one trace"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd, args[0], func(t *trace) (any, func(io.Writer) error, error) {
 				src := o.picker(t)

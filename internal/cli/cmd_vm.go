@@ -46,7 +46,7 @@ Exit status: that of the command; 2 if the guest did not run it to its end.`,
 		Example: `  dtrec vm --kernel "$(scripts/fetch-kernel 6.12)" -- record --workload all -o run1.pb
   dtrec vm --kernel ~/linux --file /usr/bin/git -- record -o git.pb -- git init r
   dtrec vm --kernel ~/linux -- doctor`,
-		Args: atLeastOne("a dtrec command line after '--'"),
+		Args: takes(1, many, "a dtrec command line after '--'"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkVM(&c, files); err != nil {
 				return err

@@ -30,6 +30,7 @@ type trace struct {
 	name      string // its name in messages
 	command   string // path of the command that reads it, such as "dtrec check"
 	run       int    // which of several runs, from 1; 0: the only one
+	runHint   string // how another one is picked, if not by --run
 	file      *os.File
 	spooled   bool // file is a temporary file
 	progress  progress
@@ -81,6 +82,9 @@ func openSeekable(cmd *cobra.Command, path string) (*trace, error) {
 func open(cmd *cobra.Command, path, runFlag string, twice bool) (*trace, error) {
 	run, _ := cmd.Flags().GetInt(runFlag)
 	t := &trace{name: inputName(path), command: cmd.CommandPath(), run: run, stderr: cmd.ErrOrStderr()}
+	if runFlag != "run" {
+		t.runHint = "--run-a picks a run of A, --run-b one of B, from 1"
+	}
 	in, err := openInput(cmd, path)
 	t.file, _ = in.(*os.File) // nil for stdin
 	if err == nil && twice {
@@ -230,11 +234,11 @@ func (t *trace) explain(err error) error {
 		remedy{errDirectory, "name a trace file in it"},
 		remedy{errTerminal, "give it a trace: '" + t.command + " - < FILE'"},
 		remedy{schema.ErrVersion, "read it with the dtrec that wrote it, or a newer one"},
-		remedy{schema.ErrSecondRun, "pick one: --run 1 is the first, --run 2 the second, and so on"},
+		remedy{schema.ErrSecondRun, cmp.Or(t.runHint, "pick one: --run 1 is the first, --run 2 the second, and so on")},
 		remedy{schema.ErrIndex, "read it without: '" + t.command + " - < FILE'"},
 		remedy{schema.ErrInflated, "no recording is like that: do not trust the file"},
 		remedy{errMemory, "record less at once: one command, or one process with -p"},
-		remedy{schema.ErrNoRun, "--run counts from 1"})
+		remedy{schema.ErrNoRun, cmp.Or(t.runHint, "--run counts from 1")})
 	return &exitError{code: exitTrouble, err: fmt.Errorf("%s: %w", t.name, tracefile.Bare(err)), hint: hint}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -315,19 +316,15 @@ func ask(cmd *cobra.Command, path string, answer func(*trace) (any, func(io.Writ
 	return text(cmd.OutOrStdout())
 }
 
-// exactArgs accepts n arguments; what describes them in the usage error.
-func exactArgs(n int, what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error { return checkCount(cmd, len(args) == n, what, len(args)) }
-}
-
-// atLeastOne accepts one argument or more; what describes them in the usage error.
-func atLeastOne(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error { return checkCount(cmd, len(args) > 0, what, len(args)) }
-}
-
-func checkCount(cmd *cobra.Command, right bool, what string, n int) error {
-	if right {
+// takes accepts from least to most arguments; what describes them in the usage error.
+func takes(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if n := len(args); n < least || n > most {
+			return usageError(cmd, fmt.Errorf("%s takes %s, got %s", cmd.Name(), what, plural.Of(uint64(n), "argument")))
+		}
 		return nil
 	}
-	return usageError(cmd, fmt.Errorf("%s takes %s, got %s", cmd.Name(), what, plural.Of(uint64(n), "argument")))
 }
+
+// many is a number of arguments without a limit.
+const many = math.MaxInt
