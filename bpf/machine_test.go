@@ -221,7 +221,7 @@ func TestLossWindows(t *testing.T) {
 	}
 }
 
-// scan returns whole records up to the first unfinished one, in the order of the ring, also across its end,
+// Scan returns whole records up to the first unfinished one, in the order of the ring, also across its end,
 // without the discarded ones. All that happened before the horizon has been returned, and records that were
 // not released remain.
 func TestRing(t *testing.T) {
@@ -244,7 +244,7 @@ func TestRing(t *testing.T) {
 			write(ringBusy)
 		}
 		before := Now()
-		got, more := r.scan(nil, 9)
+		got, _, more := r.Scan(nil, 9)
 		if more {
 			t.Fatal("there is room, and it says there is not")
 		}
@@ -253,42 +253,42 @@ func TestRing(t *testing.T) {
 				t.Fatal("the horizon is beyond a record that is not done")
 			}
 			r.words[(written-32)%size/8] = 24
-			got, _ = r.scan(got, 9)
+			got, _, _ = r.Scan(got, 9)
 		}
-		if rest, more := r.scan(nil, 0); len(rest) != 0 || more || r.horizon < before {
+		if rest, _, more := r.Scan(nil, 0); len(rest) != 0 || more || r.horizon < before {
 			t.Fatalf("%d more, horizon %d of %d", len(rest), r.horizon, before)
 		}
 		for _, e := range got {
 			if want = byte(e.At / 32); e.Time != 0x0101010101010101*uint64(want) {
 				t.Fatalf("time %#x of record %d", e.Time, want)
 			}
-			if b := SentOf(r.record(e.At)); b.Text != strings.Repeat(string([]byte{want}), 24) || len(b.Words) != 3 || b.Words[2] != e.Time {
+			if b := SentOf(r.Record(e.At)); b.Text != strings.Repeat(string([]byte{want}), 24) || len(b.Words) != 3 || b.Words[2] != e.Time {
 				t.Fatalf("record %d is %v", want, b)
 			}
 		}
-		r.release(r.scanned)
+		r.Release(r.scanned)
 	}
 	if uint64(want) != written/32-1 || binary.LittleEndian.Uint64(r.consumer) != written {
 		t.Fatalf("the last is %d of %d, released up to %d", want, written/32, binary.LittleEndian.Uint64(r.consumer))
 	}
 	write(0)
 	write(0)
-	if got, more := r.scan(nil, 1); len(got) != 1 || !more {
+	if got, _, more := r.Scan(nil, 1); len(got) != 1 || !more {
 		t.Errorf("%d records, more %t", len(got), more)
 	}
 }
 
-// skipBusy makes the records behind an unfinished one readable.
+// SkipBusy makes the records behind an unfinished one readable.
 func TestRingPast(t *testing.T) {
 	r := &ring{producer: make([]byte, 8), words: []uint64{8, 1, 8 | ringBusy, 2, 8, 3, 8 | ringBusy, 4}}
 	binary.LittleEndian.PutUint64(r.producer, 64)
-	if got, _ := r.scan(nil, 9); len(got) != 1 || r.scanned != 16 {
+	if got, _, _ := r.Scan(nil, 9); len(got) != 1 || r.scanned != 16 {
 		t.Errorf("%v, %d bytes before one that is not done", got, r.scanned)
 	}
-	if busy := r.skipBusy(); busy != 2 {
+	if busy := r.SkipBusy(); busy != 2 {
 		t.Errorf("%d are not done", busy)
 	}
-	if got, _ := r.scan(nil, 9); len(got) != 1 || got[0].Time != 3 || r.scanned != 64 {
+	if got, _, _ := r.Scan(nil, 9); len(got) != 1 || got[0].Time != 3 || r.scanned != 64 {
 		t.Errorf("%v, %d bytes past it", got, r.scanned)
 	}
 }
@@ -299,7 +299,7 @@ func TestRingTorn(t *testing.T) {
 	r := &ring{words: make([]uint64, 8)}
 	copy(r.words[6:], []uint64{word("\x18\x00\x00\x00...."), word("01234567")})
 	copy(r.words, []uint64{word("89abcdef"), word("ghijklmn")})
-	if b := SentOf(r.record(48)); b.Text != "0123456789abcdefghijklmn" || len(b.Words) != 3 {
+	if b := SentOf(r.Record(48)); b.Text != "0123456789abcdefghijklmn" || len(b.Words) != 3 {
 		t.Errorf("%v", b)
 	}
 }

@@ -58,30 +58,6 @@ func (s *Session) Map(wait func() bool) (err error) {
 	return s.trampolines.begin(s.queries, wait)
 }
 
-// Wait returns at the deadline, or earlier when much is waiting to be read.
-func (s *Session) Wait(deadline time.Time) error { return s.ring.wait(deadline) }
-
-// Scan appends the records that have come since the last call, at most this many, in the order of their
-// places. more reports whether there are more. All that happened before horizon, in nanoseconds since boot,
-// has been handed out.
-func (s *Session) Scan(dst []Entry, most int) (entries []Entry, horizon uint64, more bool) {
-	dst, more = s.ring.scan(dst, most)
-	return dst, s.ring.horizon, more
-}
-
-// Record returns the words of a record in place, without the header. They are valid until the next call and
-// until the record is released.
-func (s *Session) Record(at uint64) []uint64 { return s.ring.record(at) }
-
-// Release returns the memory of the records before a place, or at most of all that were scanned, to the
-// programs.
-func (s *Session) Release(before uint64) { s.ring.release(min(before, s.ring.scanned)) }
-
-// SkipBusy makes Scan skip records that their programs are still writing, and returns how many there are. It is
-// for the end of a recording, when no program begins another record: without it, the records behind an
-// unfinished one would be lost.
-func (s *Session) SkipBusy() uint64 { return s.ring.skipBusy() }
-
 func newRing(m *ebpf.Map) (*ring, error) {
 	page := os.Getpagesize()
 	r := &ring{}
@@ -128,8 +104,8 @@ func (r *ring) registerPoll(fd int) error {
 	return err
 }
 
-// wait sleeps until the deadline, or until the programs find that much is waiting.
-func (r *ring) wait(deadline time.Time) error {
+// Wait sleeps until the deadline, or until the programs find that much is waiting.
+func (r *ring) Wait(deadline time.Time) error {
 	if time.Until(deadline) <= 0 {
 		return nil
 	}
@@ -150,8 +126,10 @@ type Entry struct {
 	At   uint64 // position in the ring: number of bytes written before it
 }
 
-// scan appends at most this many new records; more reports whether it left any.
-func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
+// Scan appends the records that have come since the last call, at most this many, in the order of their
+// places. more reports whether there are more. All that happened before horizon, in nanoseconds since boot,
+// has been handed out.
+func (r *ring) Scan(dst []Entry, most int) (entries []Entry, horizon uint64, more bool) {
 	if r.scanned >= r.mark {
 		r.markTime = Now()
 		r.mark = atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
@@ -175,11 +153,13 @@ func (r *ring) scan(dst []Entry, most int) (entries []Entry, more bool) {
 	if r.scanned = end; r.scanned >= r.mark {
 		r.horizon = r.markTime
 	}
-	return dst, more
+	return dst, r.horizon, more
 }
 
-// skipBusy makes scan skip records that are still being written, and returns how many there are from here on.
-func (r *ring) skipBusy() (busy uint64) {
+// SkipBusy makes Scan skip records that their programs are still writing, and returns how many there are. It is
+// for the end of a recording, when no program begins another record: without it, the records behind an
+// unfinished one would be lost.
+func (r *ring) SkipBusy() (busy uint64) {
 	r.skipping = true
 	written := atomic.LoadUint64((*uint64)(unsafe.Pointer(&r.producer[0])))
 	for at := r.scanned; at < written; {
@@ -198,9 +178,9 @@ func (r *ring) header(at uint64) uint32 {
 	return atomic.LoadUint32((*uint32)(unsafe.Pointer(&r.words[at/8&uint64(len(r.words)-1)])))
 }
 
-// record returns the words of the record at a place, which must not have been released. They are valid until
-// the next call.
-func (r *ring) record(at uint64) []uint64 {
+// Record returns the words of a record in place, without the header. They are valid until the next call and
+// until the record is released.
+func (r *ring) Record(at uint64) []uint64 {
 	words := r.words
 	from := at / 8 & uint64(len(words)-1)
 	size := recordSize(uint32(words[from])) / 8
@@ -216,9 +196,10 @@ func (r *ring) join(from, size uint64) []uint64 {
 	return r.wrapped[1:]
 }
 
-// release gives the memory before a place back to the programs.
-func (r *ring) release(at uint64) {
-	atomic.StoreUint64((*uint64)(unsafe.Pointer(&r.consumer[0])), at)
+// Release returns the memory of the records before a place, or at most of all that were scanned, to the
+// programs.
+func (r *ring) Release(before uint64) {
+	atomic.StoreUint64((*uint64)(unsafe.Pointer(&r.consumer[0])), min(before, r.scanned))
 }
 
 // recordSize returns the number of bytes that a record takes, header included.

@@ -47,11 +47,11 @@ const (
 // Session is a set of attached probes. It is not safe for concurrent use, except for Disable and
 // FilesystemType.
 type Session struct {
+	*ring         // nil before Map
 	mode          Mode
 	maps          map[string]*ebpf.Map
 	kprobe        object
 	vars          map[string]*ebpf.Variable
-	ring          *ring
 	losses        *lossMemory
 	probes        []*attached
 	attempts      []Attempt
