@@ -50,7 +50,6 @@ type Session struct {
 	*ring         // nil before Map
 	mode          Mode
 	maps          map[string]*ebpf.Map
-	kprobe        object
 	vars          map[string]*ebpf.Variable
 	losses        *lossMemory
 	probes        []*attached
@@ -181,8 +180,7 @@ func sizedMaps(spec *ebpf.CollectionSpec) (map[string]*ebpf.Map, error) {
 
 // closeUnused closes what was needed only to attach. The programs in the kernel hold their maps themselves.
 func (s *Session) closeUnused() error {
-	errs := []error{s.kprobe.closeStash(), s.queries.Programs["inspect"].Close()}
-	s.kprobe = object{}
+	errs := []error{s.queries.Programs["inspect"].Close()}
 	delete(s.queries.Programs, "inspect")
 	for name, m := range s.maps {
 		if name != "events" && name != "targets" && name != "losses" {
@@ -206,9 +204,8 @@ func (s *Session) attach(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	s.probes, s.attempts = a.attachAll(s.plan(), func(p probe) bool {
 		return s.optionalRoles == nil || p.required || slices.Contains(s.optionalRoles, p.role)
 	})
-	s.kprobe = a.kprobe
 	s.switches = openSwitches(hookSwitches, s.attempts, func(f *os.File, c candidate) *handlerProbe { return s.probeHandler(a, f, c) })
-	return errors.Join(s.checkRequired(), s.switches.check())
+	return errors.Join(s.checkRequired(), s.switches.check(), a.kprobe.maps[stashMap].Close())
 }
 
 func (s *Session) plan() []probe {
@@ -255,21 +252,11 @@ func (s *Session) attachErrors(p probe) (err error) {
 // canTrace reports whether any function could be attached to. If not, the kernel refuses tracing as such, and
 // the first role is not to blame.
 func (s *Session) canTrace() bool {
-	for _, a := range s.attempts {
-		if a.Attached && a.Attach != schema.TPBTF {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.attempts, func(a Attempt) bool { return a.Attached && a.Attach != schema.TPBTF })
 }
 
 func (s *Session) hasProbe(role schema.Role, phase schema.Phase) bool {
-	for _, a := range s.attempts {
-		if a.Role == role && a.Phase == phase && a.Attached {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.attempts, func(a Attempt) bool { return a.Role == role && a.Phase == phase && a.Attached })
 }
 
 // Attempts returns every try to attach, in order.
@@ -381,8 +368,6 @@ func (s *Session) Close() error {
 		errs = append(errs, s.ring.close())
 		s.ring = nil
 	}
-	errs = append(errs, s.kprobe.closeStash())
-	s.kprobe = object{}
 	for _, m := range s.maps {
 		errs = append(errs, m.Close())
 	}
