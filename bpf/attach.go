@@ -90,7 +90,7 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 	for _, p := range plan {
 		var taken *attached
 		var by Attempt
-		for _, c := range p.candidates {
+		for i, c := range p.candidates {
 			try := newAttempt(p, c)
 			if !wanted(p) {
 				try.fail(errNotWanted)
@@ -103,7 +103,7 @@ func (a *attacher) attachAll(plan []probe, wanted func(probe) bool) (all []*atta
 				continue
 			}
 			var err error
-			if taken = shared[candidateKey{p.role, p.phase, c.symbol, c.attach}]; taken == nil {
+			if taken = shared[&p.candidates[i]]; taken == nil {
 				taken, err = a.attach(p.role, c)
 			}
 			if err != nil {

@@ -58,13 +58,6 @@ func newKprobes(shared object) (object, error) {
 	return o, nil
 }
 
-func (o *object) closeStash() error {
-	if stash := o.maps[stashMap]; stash != nil {
-		return stash.Close()
-	}
-	return nil
-}
-
 // attachKprobe attaches the program and, if it runs on exit and needs an argument, also the program that
 // keeps the argument on entry.
 func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error) {
@@ -74,7 +67,8 @@ func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error
 	if err := a.ensureKprobes(); err != nil {
 		return nil, err
 	}
-	exit, err := a.attachOne(role, c)
+	symbols := link.KprobeMultiOptions{Symbols: []string{c.symbol}}
+	exit, err := a.attachOne(role, c, symbols)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +82,7 @@ func (a *attacher) attachKprobe(role schema.Role, c candidate) (*attached, error
 	case schema.Kretprobe:
 		c.attach = schema.Kprobe
 	}
-	if exit.stash, err = a.attachOne(role, c); err != nil {
+	if exit.stash, err = a.attachOne(role, c, symbols); err != nil {
 		return nil, errors.Join(fmt.Errorf("on entry: %w", err), exit.close())
 	}
 	return exit, nil
@@ -102,19 +96,15 @@ func (a *attacher) ensureKprobes() (err error) {
 	return err
 }
 
-// loadKprobe loads one program of kprobe.bpf.c for this way of attaching.
-func (a *attacher) loadKprobe(name string, attach schema.Attach) (*ebpf.Program, *ebpf.Variable, error) {
-	return a.load(a.kprobe, name, func(p *ebpf.ProgramSpec) {
-		if isMulti(attach) {
+func isMulti(a schema.Attach) bool { return a == schema.KprobeMulti || a == schema.KretprobeMulti }
+
+// attachOne attaches one program of kprobe.bpf.c to one symbol, or to several by kprobe.multi.
+func (a *attacher) attachOne(role schema.Role, c candidate, symbols link.KprobeMultiOptions) (*attached, error) {
+	prog, runs, err := a.load(a.kprobe, c.program, func(p *ebpf.ProgramSpec) {
+		if isMulti(c.attach) {
 			p.AttachType = ebpf.AttachTraceKprobeMulti
 		}
 	})
-}
-
-func isMulti(a schema.Attach) bool { return a == schema.KprobeMulti || a == schema.KretprobeMulti }
-
-func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
-	prog, runs, err := a.loadKprobe(c.program, c.attach)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +116,7 @@ func (a *attacher) attachOne(role schema.Role, c candidate) (*attached, error) {
 			return &attached{role: role, prog: prog, link: k, counted: true}, nil
 		}
 	}
-	l, err := attachSymbol(prog, c)
+	l, err := attachSymbols(prog, c, symbols)
 	if err != nil {
 		prog.Close()
 		err = bareCause(c.attach, err)
@@ -151,12 +141,12 @@ func bareCause(attach schema.Attach, err error) error {
 	return err
 }
 
-func attachSymbol(prog *ebpf.Program, c candidate) (link.Link, error) {
+func attachSymbols(prog *ebpf.Program, c candidate, symbols link.KprobeMultiOptions) (link.Link, error) {
 	switch c.attach {
 	case schema.KprobeMulti:
-		return link.KprobeMulti(prog, link.KprobeMultiOptions{Symbols: []string{c.symbol}})
+		return link.KprobeMulti(prog, symbols)
 	case schema.KretprobeMulti:
-		return link.KretprobeMulti(prog, link.KprobeMultiOptions{Symbols: []string{c.symbol}})
+		return link.KretprobeMulti(prog, symbols)
 	case schema.Kprobe:
 		return link.Kprobe(c.symbol, prog, nil)
 	case schema.Kretprobe:

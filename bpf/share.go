@@ -9,31 +9,23 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// candidateKey identifies a candidate of the plan.
-type candidateKey struct {
-	role   schema.Role
-	phase  schema.Phase
-	symbol string
-	attach schema.Attach
-}
-
 // attachShared makes one link of kprobe.multi for all probes that share a program, and returns the candidates
 // that it holds. The map is empty if the kernel has no kprobe.multi or refuses one of the symbols. Each probe
 // is then attached separately, and its attempts say why that fails, if it does.
-func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[candidateKey]*attached {
-	held := make(map[candidateKey]*attached)
+func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[*candidate]*attached {
+	held := make(map[*candidate]*attached)
 	for _, program := range []struct {
 		name   string
 		attach schema.Attach
 	}{{"operation_enter", schema.KprobeMulti}, {"operation_exit", schema.KretprobeMulti}} {
-		var places []candidateKey
+		var places []*candidate
 		var symbols link.KprobeMultiOptions
 		for _, p := range plan {
 			if p.sharedProgram() != program.name || !wanted(p) {
 				continue
 			}
 			if c := a.fitting(p, program.attach); c != nil {
-				places = append(places, candidateKey{p.role, p.phase, c.symbol, c.attach})
+				places = append(places, c)
 				symbols.Symbols = append(symbols.Symbols, c.symbol)
 				symbols.Cookies = append(symbols.Cookies, uint64(p.role))
 			}
@@ -41,12 +33,12 @@ func (a *attacher) attachShared(plan []probe, wanted func(probe) bool) map[candi
 		if len(places) < 2 || a.ensureKprobes() != nil {
 			continue
 		}
-		one, err := a.attachMany(program.name, program.attach, symbols)
+		one, err := a.attachOne(schema.Role_ROLE_UNSPECIFIED, candidate{program: program.name, attach: program.attach}, symbols)
 		if err != nil {
 			continue
 		}
-		for _, p := range places {
-			held[p] = one
+		for _, c := range places {
+			held[c] = one
 		}
 	}
 	return held
@@ -58,28 +50,10 @@ func (a *attacher) fitting(p probe, attach schema.Attach) *candidate {
 	if p.candidates[0].attach != attach {
 		return nil
 	}
-	for _, c := range p.candidates {
-		if c.attach == attach && a.checkPrototype(c) == nil {
-			return &c
+	for i := range p.candidates {
+		if c := &p.candidates[i]; c.attach == attach && a.checkPrototype(*c) == nil {
+			return c
 		}
 	}
 	return nil
-}
-
-func (a *attacher) attachMany(program string, attach schema.Attach, symbols link.KprobeMultiOptions) (*attached, error) {
-	prog, _, err := a.loadKprobe(program, attach)
-	if err != nil {
-		return nil, err
-	}
-	var l link.Link
-	if attach == schema.KprobeMulti {
-		l, err = link.KprobeMulti(prog, symbols)
-	} else {
-		l, err = link.KretprobeMulti(prog, symbols)
-	}
-	if err != nil {
-		prog.Close()
-		return nil, err
-	}
-	return &attached{prog: prog, link: l, counted: a.linksCount}, nil
 }
