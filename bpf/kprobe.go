@@ -161,32 +161,15 @@ func attachSymbols(prog *ebpf.Program, c candidate, symbols link.KprobeMultiOpti
 	}
 }
 
-// countsMissed reports whether links say what they missed (since 6.7), that is, whether one of the structs in
-// struct bpf_link_info has a member named missed.
+// countsMissed reports whether links say what they missed: kprobe.multi and single kprobes do so since 6.7.
 func countsMissed(kernel *btf.Spec) bool {
 	var info *btf.Struct
 	if kernel.TypeByName("bpf_link_info", &info) != nil {
 		return false
 	}
-	return hasMember(info, "missed", 4)
-}
-
-// hasMember reports whether t or a struct or union nested in it, down to the given depth, has a member of
-// that name.
-func hasMember(t btf.Type, name string, depth int) bool {
-	var members []btf.Member
-	switch t := btf.UnderlyingType(t).(type) {
-	case *btf.Struct:
-		members = t.Members
-	case *btf.Union:
-		members = t.Members
-	}
-	for _, m := range members {
-		if m.Name == name || depth > 0 && hasMember(m.Type, name, depth-1) {
-			return true
-		}
-	}
-	return false
+	multi, _, _ := member(info.Members, "kprobe_multi")
+	_, _, missed := member(membersOf(multi.Type), "missed")
+	return missed
 }
 
 // takeMissed returns the hits of this program and its stash that were missed since the last call: those at

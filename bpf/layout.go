@@ -71,18 +71,22 @@ func member(members []btf.Member, field string) (btf.Member, uint32, bool) {
 		if m.Name != "" {
 			continue
 		}
-		var inner []btf.Member
-		switch t := btf.UnderlyingType(m.Type).(type) {
-		case *btf.Struct:
-			inner = t.Members
-		case *btf.Union:
-			inner = t.Members
-		}
-		if found, at, ok := member(inner, field); ok {
+		if found, at, ok := member(membersOf(m.Type), field); ok {
 			return found, m.Offset.Bytes() + at, true
 		}
 	}
 	return btf.Member{}, 0, false
+}
+
+// membersOf returns the members of a struct or union; none for any other type.
+func membersOf(t btf.Type) []btf.Member {
+	switch t := btf.UnderlyingType(t).(type) {
+	case *btf.Struct:
+		return t.Members
+	case *btf.Union:
+		return t.Members
+	}
+	return nil
 }
 
 // readFacts finds the bits of d_flags in enum dentry_flags. Kernels without that enum have the values that

@@ -68,16 +68,6 @@ func TestFunctionsIn(t *testing.T) {
 	}
 }
 
-// A member is found in structs inside unions, as in struct bpf_link_info.
-func TestHasMember(t *testing.T) {
-	word := &btf.Int{Name: "u64", Size: 8}
-	perf := &btf.Struct{Members: []btf.Member{{Name: "missed", Type: word}}}
-	info := &btf.Struct{Members: []btf.Member{{Name: "type", Type: word}, {Type: &btf.Union{Members: []btf.Member{{Name: "perf_event", Type: perf}}}}}}
-	if !hasMember(info, "missed", 4) || hasMember(info, "absent", 4) || hasMember(info, "missed", 1) {
-		t.Error("missed is not found at depth 2, or found elsewhere")
-	}
-}
-
 func TestLockdown(t *testing.T) {
 	for text, want := range map[string]string{
 		"[none] integrity confidentiality\n": "none",
