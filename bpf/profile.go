@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ import (
 type profile struct {
 	dir      string // of tracefs
 	file     *os.File
-	buf      []byte
+	buf      bytes.Buffer // its text at the last reading
 	counters map[string]*counter
 }
 
@@ -51,7 +52,7 @@ func profileComplete() bool {
 func openProfile() *profile {
 	for _, dir := range tracefsDirs() {
 		if file, err := os.Open(dir + "/kprobe_profile"); err == nil && profileComplete() {
-			return &profile{dir: dir, file: file, buf: make([]byte, 0, 16<<10), counters: make(map[string]*counter)}
+			return &profile{dir: dir, file: file, counters: make(map[string]*counter)}
 		}
 	}
 	return nil
@@ -157,13 +158,14 @@ func (p *profile) compare() (seen int, err error) {
 	for _, c := range p.counters {
 		c.most = -c.runs()
 	}
-	if err := p.read(); err != nil {
+	p.buf.Reset()
+	if _, err := p.buf.ReadFrom(io.NewSectionReader(p.file, 0, math.MaxInt64)); err != nil {
 		return 0, err
 	}
 	for _, c := range p.counters {
 		c.least = -c.runs()
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(p.buf)); lines.Scan(); {
+	for lines := bufio.NewScanner(bytes.NewReader(p.buf.Bytes())); lines.Scan(); {
 		var name string
 		var hits, missed uint64
 		_, err := fmt.Sscan(lines.Text(), &name, &hits, &missed) // a line cut short is not counted as seen, and the list is read again
@@ -179,23 +181,6 @@ func (p *profile) compare() (seen int, err error) {
 		}
 	}
 	return seen, nil
-}
-
-func (p *profile) read() error {
-	p.buf = p.buf[:0]
-	for {
-		if len(p.buf) == cap(p.buf) {
-			p.buf = append(p.buf, make([]byte, len(p.buf))...)[:len(p.buf)]
-		}
-		n, err := p.file.ReadAt(p.buf[len(p.buf):cap(p.buf)], int64(len(p.buf)))
-		p.buf = p.buf[:len(p.buf)+n]
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // maxSettleReads is how often settle looks for a moment in which no program runs.

@@ -35,7 +35,7 @@ func scriptedProfile(t *testing.T, hits, missed uint64, runs ...uint64) (*profil
 		}
 		return n
 	}}
-	return &profile{file: file, buf: make([]byte, 0, 8), counters: map[string]*counter{"d_lookup_1_0": c}}, c
+	return &profile{file: file, counters: map[string]*counter{"d_lookup_1_0": c}}, c
 }
 
 // Hits for which no program ran are missed, if they still seem so at the second look. A program that runs
