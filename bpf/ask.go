@@ -66,40 +66,40 @@ type symbol []string
 // kernel as long as attaching twenty probes. Until 6.2, a lookup of a name that does not exist takes half as
 // long as that.
 func findSymbols(spec *ebpf.CollectionSpec, cache *btf.Cache, symbols ...symbol) []uint64 {
-	found := make([]uint64, len(symbols))
+	var lookUp func(name string) uint64
 	coll, err := ebpf.NewCollectionWithOptions(querySpec(spec, "find_symbol"), ebpf.CollectionOptions{Cache: cache})
-	if err != nil {
-		told := symbolAddresses("/proc/kallsyms", slices.Concat(symbols...)...)
-		for i, names := range symbols {
-			for j := 0; j < len(names) && found[i] == 0; j++ {
-				found[i] = told[names[j]]
-			}
+	if err == nil {
+		defer coll.Close()
+		lookUp = func(name string) (addr uint64) {
+			var padded [symbolSize]byte
+			copy(padded[:], name)
+			_ = ask(coll, "find_symbol", "symbol_name", padded, "symbol_addr", &addr) // 0 if there is none of that name
+			return addr
 		}
-		return found
+	} else {
+		told, _ := kallsyms("/proc/kallsyms", slices.Concat(symbols...)...)
+		lookUp = func(name string) uint64 { return told[name] }
 	}
-	defer coll.Close()
+	found := make([]uint64, len(symbols))
 	for i, names := range symbols {
-		for j := 0; j < len(names) && found[i] == 0; j++ {
-			found[i] = findSymbol(coll, names[j])
+		for _, name := range names {
+			if found[i] == 0 {
+				found[i] = lookUp(name)
+			}
 		}
 	}
 	return found
 }
 
-// findSymbol asks the kernel for the address of one symbol; 0 if it has none of that name.
-func findSymbol(coll *ebpf.Collection, symbol string) (addr uint64) {
-	var name [symbolSize]byte
-	copy(name[:], symbol)
-	if coll.Variables["symbol_name"].Set(name) != nil {
-		return 0
+// ask sets a variable, runs the program that answers it, and reads the answer from another variable.
+func ask(queries *ebpf.Collection, program, in string, question any, out string, answer any) error {
+	if err := queries.Variables[in].Set(question); err != nil {
+		return err
 	}
-	if _, err := coll.Programs["find_symbol"].Run(&ebpf.RunOptions{}); err != nil {
-		return 0
+	if _, err := queries.Programs[program].Run(&ebpf.RunOptions{}); err != nil {
+		return err
 	}
-	if coll.Variables["symbol_addr"].Get(&addr) != nil {
-		return 0
-	}
-	return addr
+	return queries.Variables[out].Get(answer)
 }
 
 const (
@@ -115,13 +115,7 @@ func (s *Session) Preemption() Preemption { return s.preempt }
 // rest of the session.
 func (s *Session) FilesystemType(addr uint64) string {
 	var name [fstypeSize]byte
-	if addr == 0 || s.queries.Variables["fstype_addr"].Set(addr) != nil {
-		return ""
-	}
-	if _, err := s.queries.Programs["fstype_of"].Run(&ebpf.RunOptions{}); err != nil {
-		return ""
-	}
-	if s.queries.Variables["fstype_name"].Get(&name) != nil {
+	if addr == 0 || ask(s.queries, "fstype_of", "fstype_addr", addr, "fstype_name", &name) != nil {
 		return ""
 	}
 	return unix.ByteSliceToString(name[:])

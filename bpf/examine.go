@@ -5,11 +5,9 @@
 package bpf
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -21,19 +19,19 @@ import (
 // Machine describes what recording needs and this machine offers, as far as any user can see without
 // attaching a probe.
 type Machine struct {
-	BPF             error    // why bpf(2) is not available; nil if it is
-	BTF             error    // why the kernel's type information cannot be read; nil if it can
-	Capabilities    []string // effective ones among CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF
-	CapabilitiesErr error    // why the capabilities are not known
-	Lacking         string   // capabilities that are needed and not effective; empty for none
-	Lockdown        string   // lockdown mode; empty if there is no such file
-	Memlock         uint64   // limit on locked memory in bytes, MemlockUnlimited for none; BPF memory counts towards it until 5.10
-	UnprivilegedBPF string   // kernel.unprivileged_bpf_disabled; empty if unknown
-	JIT             string   // net.core.bpf_jit_enable; empty if unknown
-	TraceFS         bool     // tracefs is mounted, and its kprobe_events can be read
-	Leftovers       []string // events in kprobe_events of recorders that were killed
-	Functions       map[string]bool
-	FunctionsErr    error // why kallsyms could not be read
+	BPF             error             // why bpf(2) is not available; nil if it is
+	BTF             error             // why the kernel's type information cannot be read; nil if it can
+	Capabilities    []string          // effective ones among CAP_SYS_ADMIN, CAP_PERFMON and CAP_BPF
+	CapabilitiesErr error             // why the capabilities are not known
+	Lacking         string            // capabilities that are needed and not effective; empty for none
+	Lockdown        string            // lockdown mode; empty if there is no such file
+	Memlock         uint64            // limit on locked memory in bytes, MemlockUnlimited for none; BPF memory counts towards it until 5.10
+	UnprivilegedBPF string            // kernel.unprivileged_bpf_disabled; empty if unknown
+	JIT             string            // net.core.bpf_jit_enable; empty if unknown
+	TraceFS         bool              // tracefs is mounted, and its kprobe_events can be read
+	Leftovers       []string          // events in kprobe_events of recorders that were killed
+	Functions       map[string]uint64 // addresses of those that exist, 0 if hidden
+	FunctionsErr    error             // why kallsyms could not be read
 }
 
 // MemlockUnlimited is RLIM_INFINITY.
@@ -66,7 +64,7 @@ func Examine() Machine {
 	}
 	events, left := findLeftovers()
 	m.TraceFS, m.Leftovers = events != "", left
-	m.Functions, m.FunctionsErr = functionsIn("/proc/kallsyms", FuncTrampoline, FuncFtrace, FuncKprobe, FuncKretprobe, FuncFprobe)
+	m.Functions, m.FunctionsErr = kallsyms("/proc/kallsyms", FuncTrampoline, FuncFtrace, FuncKprobe, FuncKretprobe, FuncFprobe)
 	return m
 }
 
@@ -118,24 +116,6 @@ func capEff(path string) (uint64, error) {
 	}
 	line, _, _ = strings.Cut(line, "\n")
 	return strconv.ParseUint(strings.TrimSpace(line), 16, 64)
-}
-
-// functionsIn reports which of the names are in a kallsyms file. It works also where the addresses are
-// hidden.
-func functionsIn(path string, names ...string) (map[string]bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	found := make(map[string]bool, len(names))
-	for lines := bufio.NewScanner(f); lines.Scan() && len(found) < len(names); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) == 3 && slices.Contains(names, fields[2]) {
-			found[fields[2]] = true
-		}
-	}
-	return found, nil
 }
 
 // ErrNotTried is the error of a candidate that was not attached although nothing is known against it.

@@ -108,18 +108,16 @@ func readFacts(spec *btf.Spec) kernelFacts {
 	return facts
 }
 
-// symbolAddresses looks symbols up in a kallsyms file. Symbols that are absent or whose address is hidden (0)
-// are not in the map.
-func symbolAddresses(path string, names ...string) map[string]uint64 {
-	found := make(map[string]uint64, len(names))
+// kallsyms looks symbols up in a kallsyms file and returns the addresses of those that the kernel itself has:
+// 0 where addresses are hidden. Symbols of modules are left out.
+func kallsyms(path string, names ...string) (map[string]uint64, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return found
+		return nil, err
 	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(make([]byte, 64<<10), 64<<10)
-	for lines.Scan() && len(found) < len(names) { // "ffffffff81000000 T _text", a hundred thousand lines
+	found := make(map[string]uint64, len(names))
+	for lines := bufio.NewScanner(f); lines.Scan() && len(found) < len(names); { // "ffffffff81000000 T _text", a hundred thousand lines
 		line := lines.Bytes()
 		name := line[bytes.LastIndexByte(line, ' ')+1:]
 		at := slices.IndexFunc(names, func(n string) bool { return n == string(name) })
@@ -127,9 +125,9 @@ func symbolAddresses(path string, names ...string) map[string]uint64 {
 			continue
 		}
 		addr, _, _ := strings.Cut(string(line), " ")
-		if value, err := strconv.ParseUint(addr, 16, 64); err == nil && value != 0 {
+		if value, err := strconv.ParseUint(addr, 16, 64); err == nil {
 			found[names[at]] = value
 		}
 	}
-	return found
+	return found, nil
 }

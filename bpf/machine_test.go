@@ -6,6 +6,7 @@ package bpf
 
 import (
 	"encoding/binary"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,18 +57,6 @@ func TestEffectiveCapabilities(t *testing.T) {
 	}
 }
 
-// Functions are found also where kptr_restrict hides their addresses.
-func TestFunctionsIn(t *testing.T) {
-	path := writeFile(t, "0000000000000000 T register_kprobe\n0000000000000000 t other\t[module]\n")
-	got, err := functionsIn(path, "register_kprobe", "other", "absent")
-	if err != nil || !got["register_kprobe"] || got["absent"] || got["other"] {
-		t.Errorf("got %v, %v", got, err)
-	}
-	if _, err := functionsIn("/does/not/exist"); err == nil {
-		t.Error("a missing file is read")
-	}
-}
-
 func TestLockdown(t *testing.T) {
 	for text, want := range map[string]string{
 		"[none] integrity confidentiality\n": "none",
@@ -80,16 +69,16 @@ func TestLockdown(t *testing.T) {
 	}
 }
 
-func TestSymbolAddresses(t *testing.T) {
-	path := writeFile(t, "ffffffff81000000 T _text\nffffffff82345678 d d_hash_shift\n"+
-		"ffffffff82345680 d dentry_hashtable\nffffffffc0000000 t d_hash_shift\t[module]\n")
-	got := symbolAddresses(path, "d_hash_shift", "dentry_hashtable", "absent")
-	if got["d_hash_shift"] != 0xffffffff82345678 || got["dentry_hashtable"] != 0xffffffff82345680 || len(got) != 2 {
-		t.Errorf("got %#x", got)
+// Symbols are found also where kptr_restrict hides their addresses; those of modules are not.
+func TestKallsyms(t *testing.T) {
+	path := writeFile(t, "ffffffff81000000 T _text\nffffffff82345678 d d_hash_shift\n0000000000000000 T register_kprobe\n"+
+		"ffffffff82345680 d dentry_hashtable\nffffffffc0000000 t other\t[module]\n")
+	got, err := kallsyms(path, "d_hash_shift", "dentry_hashtable", "register_kprobe", "other", "absent")
+	if want := map[string]uint64{"d_hash_shift": 0xffffffff82345678, "dentry_hashtable": 0xffffffff82345680, "register_kprobe": 0}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("got %#x, %v", got, err)
 	}
-	hidden := writeFile(t, "0000000000000000 d d_hash_shift\n")
-	if got := symbolAddresses(hidden, "d_hash_shift"); len(got) != 0 {
-		t.Errorf("kptr_restrict's zeros are taken for addresses: %#x", got)
+	if _, err := kallsyms("/does/not/exist"); err == nil {
+		t.Error("a missing file is read")
 	}
 }
 

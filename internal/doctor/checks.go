@@ -99,12 +99,13 @@ func functionChecks(m bpf.Machine) []Check {
 	checks := make([]Check, 0, len(list)+1)
 	for _, f := range list {
 		c := Check{Name: f.name, State: OK, Value: f.function + " is there"}
+		_, there := m.Functions[f.function]
 		switch {
 		case m.FunctionsErr != nil:
 			c.State, c.Value = Unknown, m.FunctionsErr.Error()
-		case !m.Functions[f.function] && f.fallback:
+		case !there && f.fallback:
 			c.State, c.Value = Note, "not in this kernel ("+f.config+"); not needed where fentry can be used and the kernel does not preempt"
-		case !m.Functions[f.function]:
+		case !there:
 			c.State, c.Value, c.Remedy = Missing, "no "+f.function, "a kernel built with "+f.config+"=y has it"
 		}
 		checks = append(checks, c)

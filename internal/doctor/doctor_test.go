@@ -86,7 +86,7 @@ func TestDoctorChecks(t *testing.T) {
 		t.Fatalf("no check %s", name)
 		return Check{}
 	}
-	all := map[string]bool{bpf.FuncTrampoline: true, bpf.FuncFtrace: true, bpf.FuncKprobe: true, bpf.FuncKretprobe: true, bpf.FuncFprobe: true}
+	all := map[string]uint64{bpf.FuncTrampoline: 0, bpf.FuncFtrace: 0, bpf.FuncKprobe: 0, bpf.FuncKretprobe: 0, bpf.FuncFprobe: 0}
 	for _, test := range []struct {
 		machine bpf.Machine
 		name    string
