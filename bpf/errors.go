@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -61,12 +62,6 @@ func (e *SizeError) Error() string {
 // Unwrap returns the kernel's answer.
 func (e *SizeError) Unwrap() error { return e.Err }
 
-const (
-	capSysAdmin = 21
-	capPerfmon  = 38
-	capBPF      = 39
-)
-
 // refusal turns the kernel's first refusal (EPERM or any other error) into a MissingError by checking this
 // process's capabilities and the lockdown mode.
 func refusal(err error) *MissingError {
@@ -88,20 +83,14 @@ func refusal(err error) *MissingError {
 	return &MissingError{Lack: LackTracing, What: "BPF tracing on this kernel", Err: err}
 }
 
-// missingCapabilities returns the names of the capabilities that the process needs and does not have, by the
-// CapEff line of a status file; empty if it has them or if that cannot be found out.
+// missingCapabilities returns the names of the capabilities that the process needs and does not have, by a
+// status file; empty if it has them or if that cannot be found out.
 func missingCapabilities(path string) string {
-	caps, err := capEff(path)
-	if err != nil || caps&(1<<capSysAdmin) != 0 {
+	have, err := effectiveCapabilities(path)
+	if err != nil || slices.Contains(have, "CAP_SYS_ADMIN") {
 		return ""
 	}
-	var missing []string
-	if caps&(1<<capBPF) == 0 {
-		missing = append(missing, "CAP_BPF")
-	}
-	if caps&(1<<capPerfmon) == 0 {
-		missing = append(missing, "CAP_PERFMON")
-	}
+	missing := slices.DeleteFunc([]string{"CAP_BPF", "CAP_PERFMON"}, func(c string) bool { return slices.Contains(have, c) })
 	return strings.Join(missing, " and ")
 }
 

@@ -85,10 +85,19 @@ func readSetting(path string) string {
 	return strings.TrimSpace(string(b))
 }
 
-// effectiveCapabilities names which of the three capabilities that matter are effective according to a status
-// file.
+// effectiveCapabilities names which of the three capabilities that matter are effective, by the CapEff line of a
+// status file.
 func effectiveCapabilities(path string) ([]string, error) {
-	caps, err := capEff(path)
+	status, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	_, line, ok := strings.Cut(string(status), "CapEff:")
+	if !ok {
+		return nil, errors.New("no CapEff line")
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	caps, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
 	if err != nil {
 		return nil, err
 	}
@@ -96,26 +105,12 @@ func effectiveCapabilities(path string) ([]string, error) {
 	for _, c := range []struct {
 		bit  int
 		name string
-	}{{capBPF, "CAP_BPF"}, {capPerfmon, "CAP_PERFMON"}, {capSysAdmin, "CAP_SYS_ADMIN"}} {
+	}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}} {
 		if caps&(1<<c.bit) != 0 {
 			have = append(have, c.name)
 		}
 	}
 	return have, nil
-}
-
-// capEff reads the CapEff line of a status file.
-func capEff(path string) (uint64, error) {
-	status, err := os.ReadFile(path)
-	if err != nil {
-		return 0, err
-	}
-	_, line, ok := strings.Cut(string(status), "CapEff:")
-	if !ok {
-		return 0, errors.New("no CapEff line")
-	}
-	line, _, _ = strings.Cut(line, "\n")
-	return strconv.ParseUint(strings.TrimSpace(line), 16, 64)
 }
 
 // ErrNotTried is the error of a candidate that was not attached although nothing is known against it.
