@@ -5,6 +5,7 @@
 package bpf
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -19,7 +20,7 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint6
 	if len(c.PIDs) > 0 && int(self) != os.Getpid() {
 		return fmt.Errorf("process ids of a pid namespace mean nothing to the kernel side: run in the initial one")
 	}
-	ring, watch := orDefault(c.RingBytes, DefaultRingBytes), orDefault(c.WatchLimit, DefaultWatchLimit)
+	ring, watch := cmp.Or(c.RingBytes, DefaultRingBytes), cmp.Or(c.WatchLimit, DefaultWatchLimit)
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return fmt.Errorf("count cpus: %w", err)
@@ -50,13 +51,6 @@ func (c *Config) constants(spec *ebpf.CollectionSpec, self uint32, root [2]uint6
 		values["match_cgroup"], values["cgroup_id"], values["cgroup_level"] = true, id, level
 	}
 	return setAll(spec, values)
-}
-
-func orDefault(value, fallback uint32) uint32 {
-	if value == 0 {
-		return fallback
-	}
-	return value
 }
 
 const commSize = 16 // TASK_COMM_LEN
