@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -76,12 +77,15 @@ func trampolineMembers(kernel *btf.Spec) map[string]any {
 // noteAttached notes that a link of the session has put a program on the function whose trampoline is at an
 // address. It returns false if the address is 0 (not known) or if there are too many trampolines.
 func (t *trampolines) noteAttached(role schema.Role, attach schema.Attach, at uint64) bool {
-	tr := t.findOrAdd(at)
-	if tr == nil {
-		return false
+	i := slices.IndexFunc(t.watched, func(w trampoline) bool { return w.at == at })
+	if i < 0 {
+		if at == 0 || len(t.watched) == lossRoles {
+			return false
+		}
+		i, t.watched = len(t.watched), append(t.watched, trampoline{at: at})
 	}
-	if tr.programs++; attach == schema.Fexit {
-		tr.role = role
+	if t.watched[i].programs++; attach == schema.Fexit {
+		t.watched[i].role = role
 	}
 	return true
 }
@@ -91,39 +95,10 @@ func (t *trampolines) noteAttached(role schema.Role, attach schema.Attach, at ui
 func trampolineOf(queries *ebpf.Collection, l link.Link) uint64 {
 	var found foundTrampoline
 	on, ok := l.(interface{ FD() int })
-	if !ok || queries.Variables["link_fd"].Set(int32(on.FD())) != nil {
-		return 0
-	}
-	if _, err := queries.Programs["trampoline_of"].Run(&ebpf.RunOptions{}); err != nil {
-		return 0
-	}
-	if queries.Variables["trampoline"].Get(&found) != nil {
+	if !ok || ask(queries, "trampoline_of", "link_fd", int32(on.FD()), "trampoline", &found) != nil {
 		return 0
 	}
 	return found.At
-}
-
-func (t *trampolines) findOrAdd(addr uint64) *trampoline {
-	for i := range t.watched {
-		if t.watched[i].at == addr {
-			return &t.watched[i]
-		}
-	}
-	if addr == 0 || len(t.watched) == lossRoles {
-		return nil
-	}
-	t.watched = append(t.watched, trampoline{at: addr})
-	return &t.watched[len(t.watched)-1]
-}
-
-// trampolineReader returns a function that makes the kernel side read the trampolines.
-func trampolineReader(queries *ebpf.Collection) func(found []foundTrampoline) error {
-	return func(found []foundTrampoline) error {
-		if _, err := queries.Programs["look_at_trampolines"].Run(&ebpf.RunOptions{}); err != nil {
-			return fmt.Errorf("look at trampolines: %w", err)
-		}
-		return queries.Variables["trampolines"].Get(found)
-	}
 }
 
 // How long a recording waits for other programs to leave its functions. maxUnchangedWait applies if nothing changes
@@ -171,7 +146,12 @@ func (t *trampolines) begin(queries *ebpf.Collection, wait func() bool) error {
 	if err := queries.Variables["trampolines"].Set(t.found); err != nil {
 		return err
 	}
-	t.read = trampolineReader(queries)
+	t.read = func(found []foundTrampoline) error {
+		if _, err := queries.Programs["look_at_trampolines"].Run(&ebpf.RunOptions{}); err != nil {
+			return fmt.Errorf("look at trampolines: %w", err)
+		}
+		return queries.Variables["trampolines"].Get(found)
+	}
 	began := time.Now()
 	for last, left := began, 0; ; time.Sleep(10 * time.Millisecond) {
 		now := Now()
