@@ -47,7 +47,7 @@ func (s *Session) inspect(spec *ebpf.CollectionSpec, cache *btf.Cache) (self uin
 		s.queries.Variables["hash_shift"].Get(&s.layout.DHashShift),
 		s.queries.Variables["root_seen"].Get(&s.root),
 		s.queries.Variables["preempt_mode"].Get(&mode))
-	s.preempt = preemption(kernelVersion(), mode-1, mode != 0)
+	s.preempt = preemption(Kernel().Version, mode-1, mode != 0)
 	return self, err
 }
 

@@ -126,7 +126,7 @@ func CheckPlan(mode Mode) ([]Attempt, error) {
 		return nil, fmt.Errorf("read the kernel's type information: %w", err)
 	}
 	var attempts []Attempt
-	for _, p := range plan(mode, kernelTraits{preemption(kernelVersion(), 0, false).Interrupts(), !countsMissed(kernel) && profileComplete()}) {
+	for _, p := range plan(mode, kernelTraits{preemption(Kernel().Version, 0, false).Interrupts(), !countsMissed(kernel) && profileComplete()}) {
 		for _, c := range p.candidates {
 			try := newAttempt(p, c)
 			if try.Err = a.checkPrototype(c); c.attach == schema.TPBTF {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/sys/unix"
 )
 
@@ -46,20 +47,13 @@ func preemption(version string, mode int32, read bool) Preemption {
 	return PreemptBuiltOff
 }
 
-// kernelVersion returns the version of uname(2).
-func kernelVersion() string {
+// Kernel returns what uname(2), which cannot fail, says about the running kernel.
+func Kernel() *schema.Kernel {
 	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return "PREEMPT_DYNAMIC" // so that the kind is not known
+	_ = unix.Uname(&u)
+	return &schema.Kernel{
+		Release: unix.ByteSliceToString(u.Release[:]),
+		Version: unix.ByteSliceToString(u.Version[:]),
+		Machine: unix.ByteSliceToString(u.Machine[:]),
 	}
-	return unix.ByteSliceToString(u.Version[:])
-}
-
-// kernelRelease returns the release of uname(2); empty if it is not known.
-func kernelRelease() string {
-	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return ""
-	}
-	return unix.ByteSliceToString(u.Release[:])
 }

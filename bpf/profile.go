@@ -44,7 +44,7 @@ type counter struct {
 // profileComplete reports whether kprobe_profile is complete: until 5.15 it lacks what kretprobes miss.
 func profileComplete() bool {
 	var major, minor int
-	_, err := fmt.Sscanf(kernelRelease(), "%d.%d", &major, &minor)
+	_, err := fmt.Sscanf(Kernel().Release, "%d.%d", &major, &minor)
 	return err == nil && (major > 5 || major == 5 && minor >= 16)
 }
 

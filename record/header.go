@@ -6,22 +6,16 @@ package record
 
 import (
 	"crypto/rand"
-	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/schema"
-	"golang.org/x/sys/unix"
 )
 
 // newHeader describes the machine and the settings of the recording that begins now.
 func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
-	kernel, err := uname()
-	if err != nil {
-		return nil, err
-	}
 	id := make([]byte, 16)
 	rand.Read(id) // never fails
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -35,7 +29,7 @@ func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 		BootId:          strings.TrimSpace(string(boot)),
 		StartUnixNs:     time.Now().UnixNano(),
 		StartBootNs:     bpf.Now(),
-		Kernel:          kernel,
+		Kernel:          bpf.Kernel(),
 		Command:         c.commandLine(),
 		Probe:           probes,
 		Layout:          s.Layout(),
@@ -48,16 +42,4 @@ func newHeader(c *Config, s *bpf.Session) (*schema.Header, error) {
 		h.Part, h.RecordingId = 1, id
 	}
 	return h, nil
-}
-
-func uname() (*schema.Kernel, error) {
-	var u unix.Utsname
-	if err := unix.Uname(&u); err != nil {
-		return nil, fmt.Errorf("uname: %w", err)
-	}
-	return &schema.Kernel{
-		Release: unix.ByteSliceToString(u.Release[:]),
-		Version: unix.ByteSliceToString(u.Version[:]),
-		Machine: unix.ByteSliceToString(u.Machine[:]),
-	}, nil
 }

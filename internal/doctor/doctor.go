@@ -14,7 +14,6 @@ import (
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
-	"golang.org/x/sys/unix"
 )
 
 // The values of Diagnosis.Exit other than 0.
@@ -71,11 +70,8 @@ type Probe struct {
 
 // Diagnose examines the machine. If the kernel permits it, it attaches every probe and detaches it again.
 func Diagnose(mode bpf.Mode) Diagnosis {
-	d := Diagnosis{Type: "doctor", Exit: Cannot}
-	var u unix.Utsname
-	if unix.Uname(&u) == nil {
-		d.Kernel, d.Machine = unix.ByteSliceToString(u.Release[:]), unix.ByteSliceToString(u.Machine[:])
-	}
+	kernel := bpf.Kernel()
+	d := Diagnosis{Type: "doctor", Exit: Cannot, Kernel: kernel.Release, Machine: kernel.Machine}
 	here := readHost("/")
 	d.Checks = append(here.checks(), machineChecks(bpf.Examine())...)
 	session, err := bpf.Open(bpf.Config{Attach: mode, RingBytes: 1 << 16, WatchLimit: 1})
