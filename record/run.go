@@ -154,7 +154,7 @@ func (c *Config) beginTrace(output string, header *schema.Header) (*traceFile, *
 // record enables the probes, runs the job, disables the probes, and completes the file.
 func (s *session) record(ctx context.Context, job job) (Result, error) {
 	stop, written := make(chan struct{}), make(chan error, 1)
-	go func() { raisePriority(); written <- s.writer.run(stop) }()
+	go runWithPriority(func() { written <- s.writer.run(stop) })
 	var footer schema.Footer
 	err := s.probes.Enable()
 	if err == nil {
@@ -201,38 +201,28 @@ func (s *session) runJob(ctx context.Context, job job, footer *schema.Footer) er
 		over = time.After(s.config.Duration)
 	}
 	ended := make(chan struct{})
-	var end ending
+	var once sync.Once
+	var disabled error
+	disable := func(by string) { // the first one counts
+		once.Do(func() {
+			disabled = s.probes.Disable()
+			footer.EndedBy, footer.EndNs = by, bpf.Now()
+		})
+	}
 	helpers.Go(func() {
 		defer close(ended)
 		select {
 		case <-s.writer.full:
-			end = s.disable("limit")
+			disable("limit")
 		case <-over:
-			end = s.disable("duration")
+			disable("duration")
 		case <-stop:
 		}
 	})
 	endedBy, code, err := job(ctx, s, ended)
 	footer.ExitCode = int32(code)
-	select {
-	case <-ended:
-	default:
-		end = s.disable(endedBy)
-	}
-	footer.EndedBy, footer.EndNs = end.reason, end.at
-	return errors.Join(err, end.err)
-}
-
-// ending is when and why the probes were disabled.
-type ending struct {
-	reason string
-	at     uint64 // nanoseconds since boot
-	err    error
-}
-
-func (s *session) disable(by string) ending {
-	err := s.probes.Disable()
-	return ending{by, bpf.Now(), err}
+	disable(endedBy)
+	return errors.Join(err, disabled)
 }
 
 // job is what the recorder does while the probes record: run a command or workloads, or wait. It returns why it
