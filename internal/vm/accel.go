@@ -21,26 +21,26 @@ const kvmLimit = 20 * time.Second
 // runAccelerated runs the guest with KVM if that works, otherwise with TCG. KVM is tried once per machine,
 // and the result is remembered until the machine is rebooted. A guest that fails under both says nothing
 // about KVM.
-func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kvmMemory) (message, error) {
-	accel := c.Accel
-	if accel == "" {
-		accel = memory.recall()
+func runAccelerated(ctx context.Context, p plan, memory kvmMemory) (message, error) {
+	if p.Accel == "" {
+		p.Accel = memory.recall()
 	}
-	if accel != "" {
-		done, _, err := runWithRetry(ctx, c, e, p, accel, firstLimit)
-		return done, err
+	if p.Accel != "" {
+		return runWithRetry(ctx, p, firstLimit)
 	}
-	done, alive, err := runOnce(ctx, c, e, p, accelKVM, memory.limit)
-	if alive {
+	p.Accel = accelKVM
+	done, err := runOnce(ctx, p, memory.limit)
+	if done.Alive {
 		memory.remember(accelKVM)
 		return done, err
 	}
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
-		return message{}, err
+		return done, err
 	}
-	done, alive, err = runWithRetry(ctx, c, e, p, accelTCG, firstLimit)
-	if alive {
-		c.Notice("KVM starts no guest on this machine: using TCG, which is slower")
+	p.Accel = accelTCG
+	done, err = runWithRetry(ctx, p, firstLimit)
+	if done.Alive {
+		p.Notice("KVM starts no guest on this machine: using TCG, which is slower")
 		memory.remember(accelTCG)
 	}
 	return done, err
@@ -48,30 +48,27 @@ func runAccelerated(ctx context.Context, c Config, e emulator, p plan, memory kv
 
 // runWithRetry boots a guest again if it hung within the limit. Under TCG that was seen once in some hundred
 // boots on a loaded host, while the CPUs were brought up.
-func runWithRetry(ctx context.Context, c Config, e emulator, p plan, accel string, limit time.Duration) (message, bool, error) {
-	done, alive, err := runOnce(ctx, c, e, p, accel, limit)
+func runWithRetry(ctx context.Context, p plan, limit time.Duration) (message, error) {
+	done, err := runOnce(ctx, p, limit)
 	if errors.Is(err, errHung) && ctx.Err() == nil {
-		c.Notice("the guest stood still while it booted: booting it again")
-		return runOnce(ctx, c, e, p, accel, bootLimit)
+		p.Notice("the guest stood still while it booted: booting it again")
+		return runOnce(ctx, p, bootLimit)
 	}
-	return done, alive, err
+	return done, err
 }
 
-// runOnce creates a machine, runs it and unpacks the outputs on the host.
-func runOnce(ctx context.Context, c Config, e emulator, p plan, accel string, boot time.Duration) (message, bool, error) {
+// runOnce creates a machine, runs it and unpacks the outputs on the host. It returns init's last message.
+func runOnce(ctx context.Context, p plan, boot time.Duration) (message, error) {
 	m, err := newMachine(ctx, p)
 	if err != nil {
-		return message{}, false, err
+		return message{}, err
 	}
 	defer m.Close()
-	done, alive, err := m.run(ctx, c, e, accel, boot)
-	if err != nil {
-		return message{}, alive, err
+	done, err := m.run(ctx, boot)
+	if err == nil {
+		err = unpackOutputs(m.disks[outputDisk], done, p.Outputs, p.Patterns)
 	}
-	if err := unpackOutputs(m.disks[outputDisk], done, c.Outputs, c.Patterns); err != nil {
-		return message{}, alive, err
-	}
-	return done, alive, nil
+	return done, err
 }
 
 // kvmMemory remembers whether KVM works on this machine. It is only a convenience: without a cache directory

@@ -55,9 +55,8 @@ func busesFor(m *modules) []*bus {
 	return nil
 }
 
-// arguments returns QEMU's arguments for the disks on this bus. images maps the serial number of a disk to
-// its path.
-func (b *bus) arguments(images map[string]string) []string {
+// arguments returns QEMU's arguments for the disks on this bus.
+func (b *bus) arguments() []string {
 	var args []string
 	if b.controller != "" {
 		args = append(args, "-device", b.controller)
@@ -68,7 +67,7 @@ func (b *bus) arguments(images map[string]string) []string {
 			device = fmt.Sprintf(device, i)
 		}
 		args = append(args,
-			"-blockdev", fmt.Sprintf("driver=raw,node-name=%s,cache.no-flush=on,file.driver=file,file.locking=off,file.filename=%s", node, images[d.serial]),
+			"-blockdev", fmt.Sprintf("driver=raw,node-name=%s,cache.no-flush=on,file.driver=file,file.locking=off,file.filename=%s", node, descriptor(disksFD+i)),
 			"-device", fmt.Sprintf("%s,drive=%s,serial=%s", device, node, d.serial))
 	}
 	return args

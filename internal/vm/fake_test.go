@@ -50,7 +50,7 @@ func writeExecutable(t *testing.T, name, text string) {
 	}
 }
 
-// fakePlan returns the plan of a fake guest.
+// fakePlan returns the plan of a fake guest, whose emulator is the first in the PATH.
 func fakePlan(t *testing.T, c Config) plan {
 	t.Helper()
 	k, err := openKernel(c.Kernel, c.Modules)
@@ -58,7 +58,10 @@ func fakePlan(t *testing.T, c Config) plan {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
-	p, err := c.makePlan(k)
+	p, err := c.withDefaults().makePlan(k)
+	if err == nil {
+		p.emulator, err = findQEMU(t.Context(), k.arch)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

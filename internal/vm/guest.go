@@ -73,11 +73,7 @@ func serve() error {
 
 // send sends a message and waits until it has been transmitted.
 func send(control *os.File, m message) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	if _, err := control.Write(append(text, '\n')); err != nil {
+	if err := m.write(control); err != nil {
 		return fmt.Errorf("control port: %w", err)
 	}
 	return drain(control)

@@ -27,13 +27,15 @@ type disk struct {
 	options []string // arguments of mke2fs; nil for a raw disk
 }
 
+const diskCount = 5
+
 // disks returns the guest's disks.
-func disks() []disk {
+func disks() [diskCount]disk {
 	// A sparse file reads as zeros already, so the inode tables need not be zeroed, neither here nor by the
 	// kernel (ext4Options).
 	const extended = "root_owner=0:0,nodiscard,lazy_itable_init=1"
 	ext4 := []string{"-t", "ext4", "-m", "0", "-N", "65536", "-E", extended}
-	return []disk{
+	return [...]disk{
 		{tmpDisk, ext4Size, ext4},
 		{workDisk, ext4Size, ext4},
 		{loopDisk, loopSize, []string{"-t", "ext2", "-E", "root_owner=0:0,nodiscard"}},

@@ -26,10 +26,10 @@ const (
 
 // initramfs writes the guest's first file system: the devices that the kernel needs to start init, the
 // program, the job, and the files taken along, which Init moves to their places once the disks are mounted.
-func initramfs(w io.Writer, l initramfsContent) error {
-	a := &archive{w: cpio.Newc.Writer(w), names: map[string]bool{}, loaders: map[string]bool{}, arch: l.arch}
-	j := l.job
-	for _, m := range l.modules {
+func initramfs(w io.Writer, p plan) error {
+	a := &archive{w: cpio.Newc.Writer(w), names: map[string]bool{}, loaders: map[string]bool{}, arch: p.arch}
+	j := p.job
+	for _, m := range p.modules {
 		j.Modules.Load = append(j.Modules.Load, path.Join(modulesPath, m.name+".ko"))
 	}
 	text, err := json.Marshal(j)
@@ -38,34 +38,25 @@ func initramfs(w io.Writer, l initramfsContent) error {
 	}
 	a.add(cpio.CharDev("dev/console", 0o600, 5, 1))
 	a.add(cpio.CharDev("dev/null", 0o666, 1, 3))
-	a.addFile(l.program, j.Program, 0o755)
+	a.addFile(p.program, j.Program, 0o755)
 	a.add(cpio.Symlink("init", j.Program))
 	a.add(cpio.StaticFile(trimRoot(jobPath), string(text), 0o600))
 	a.add(cpio.Directory(trimRoot(homeDir), 0o700))
 	a.add(cpio.StaticFile("etc/passwd", passwd, 0o644))
 	a.add(cpio.StaticFile("etc/group", group, 0o644))
-	for _, f := range l.files {
+	for _, f := range p.Files {
 		a.addTaken(f)
 	}
-	for _, f := range l.files {
+	for _, f := range p.Files {
 		a.addLibraries(f.Host)
 	}
-	for i, m := range l.modules {
+	for i, m := range p.modules {
 		a.add(cpio.StaticFile(trimRoot(j.Modules.Load[i]), string(m.text), 0o600))
 	}
 	if a.err != nil {
 		return a.err
 	}
 	return cpio.WriteTrailer(a.w)
-}
-
-// initramfsContent describes what goes into the initramfs.
-type initramfsContent struct {
-	arch    *arch
-	program string
-	files   []File
-	modules []module
-	job     job
 }
 
 // archive is a cpio archive being written. Directories come before their contents, and nothing comes twice.

@@ -19,10 +19,10 @@ import (
 )
 
 // records reads the records of an initramfs, in order.
-func records(t *testing.T, l initramfsContent) []cpio.Record {
+func records(t *testing.T, p plan) []cpio.Record {
 	t.Helper()
 	var b bytes.Buffer
-	if err := initramfs(&b, l); err != nil {
+	if err := initramfs(&b, p); err != nil {
 		t.Fatal(err)
 	}
 	rs, err := cpio.ReadAllRecords(cpio.Newc.Reader(bytes.NewReader(b.Bytes())))
@@ -54,8 +54,8 @@ func TestInitramfs(t *testing.T) {
 	}
 	program := fakeELF(t, "")
 	j := job{Program: "/bin/prog", Args: []string{"record", "-o", "x\ny"}, Outputs: []string{"/work/run1.pb"}}
-	rs := records(t, initramfsContent{
-		arch: arches[0], program: program, files: []File{{Host: "data"}, {Host: program, Guest: "/tmp/stage2"}}, job: j,
+	rs := records(t, plan{
+		Config: Config{Files: []File{{Host: "data"}, {Host: program, Guest: "/tmp/stage2"}}}, arch: arches[0], program: program, job: j,
 		modules: []module{{"jbd2", []byte("one")}, {"ext4", []byte("two")}},
 	})
 	j.Modules.Load = []string{"/.dtrec/modules/jbd2.ko", "/.dtrec/modules/ext4.ko"}
@@ -111,7 +111,7 @@ func TestInitramfsRefuses(t *testing.T) {
 		{"nameless", []File{{"", "/bin/x"}}, "without a name"},
 	}
 	for _, tt := range tests {
-		err := initramfs(io.Discard, initramfsContent{arch: arches[0], program: static, files: tt.files, job: job{Program: "/bin/prog"}})
+		err := initramfs(io.Discard, plan{Config: Config{Files: tt.files}, arch: arches[0], program: static, job: job{Program: "/bin/prog"}})
 		if tt.want == "" && err == nil {
 			continue
 		}

@@ -14,8 +14,10 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,8 +33,8 @@ const (
 // machine is a guest about to run. QEMU gets its files as open descriptors whose names are already removed.
 type machine struct {
 	plan
-	image, initrd *os.File
-	disks         map[string]*os.File // by serial number; if there is no bus, only the output disk
+	kernel, initrd *os.File
+	disks          map[string]*os.File // by serial number; if there is no bus, only the output disk
 }
 
 // newMachine creates the initramfs and the disks. The files have no names, so nothing is left of them if the
@@ -48,14 +50,14 @@ func newMachine(ctx context.Context, p plan) (_ *machine, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.image, err = os.Open(m.kernel); err != nil {
+	if m.kernel, err = os.Open(m.image); err != nil {
 		return nil, fmt.Errorf("kernel: %w", err)
 	}
 	if m.initrd, err = unlinkedTemp(); err != nil {
 		return nil, err
 	}
 	buffered := bufio.NewWriterSize(m.initrd, 1<<20)
-	if err := errors.Join(initramfs(buffered, m.initramfsContent), buffered.Flush()); err != nil {
+	if err := errors.Join(initramfs(buffered, p), buffered.Flush()); err != nil {
 		return nil, err
 	}
 	for _, d := range disks() {
@@ -77,103 +79,103 @@ func (m *machine) Close() {
 	for _, f := range m.disks {
 		f.Close()
 	}
-	m.image.Close()
+	m.kernel.Close()
 	m.initrd.Close()
 }
 
-// run boots the guest and waits until it has ended. done is init's last message. alive reports whether init
-// ever sent one.
-func (m *machine) run(ctx context.Context, c Config, e emulator, accel string, boot time.Duration) (done message, alive bool, err error) {
+// run boots the guest and waits until it has ended. It returns init's last message.
+func (m *machine) run(ctx context.Context, boot time.Duration) (message, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	console := &consoleTail{w: c.Console}
+	console := &consoleTail{w: m.Console}
 	watchdog := time.AfterFunc(boot, func() { stop(fmt.Errorf("%w within %v", errHung, boot)) })
 	defer watchdog.Stop()
-	orders, err := newOrders(e)
+	orders, giveOrders, err := m.orderPipe()
 	if err != nil {
-		return message{}, false, err
+		return message{}, err
 	}
-	defer orders.close()
-	up := make(chan struct{})
+	defer orders.Close()
+	defer giveOrders.Close()
+	var up atomic.Bool
 	talk := &messageReader{
 		onAlive: func(said message) {
 			watchdog.Stop()
-			close(up)
-			c.Notice(fmt.Sprintf("%s in QEMU %s, %s: up after %.1f s", m.description, e.version, accel, said.Uptime))
+			up.Store(true)
+			m.Notice(fmt.Sprintf("Linux %s %s in QEMU %s, %s: up after %.1f s", m.release, m.arch.name, m.emulator.version, m.Accel, said.Uptime))
 		},
-		onNotice: c.Notice, outputs: m.disks[outputDisk],
-		onLast: func() { time.AfterFunc(c.powerOff, func() { stop(errStillUp) }) },
+		onNotice: m.Notice, outputs: m.disks[outputDisk],
+		onLast: func() { time.AfterFunc(m.powerOff, func() { stop(errStillUp) }) },
 	}
-	ports := []io.Writer{console, &output{"stdout", c.Stdout, stop}, &output{"stderr", c.Stderr, stop}, talk}
+	ports := []io.Writer{console, &output{"stdout", m.Stdout, stop}, &output{"stderr", m.Stderr, stop}, talk}
 
-	go orders.passOn(ctx, c, up, stop)
+	go m.passOn(ctx, giveOrders, &up, stop)
 
 	var complaint bytes.Buffer
-	exit, err := m.start(ctx, c, e, accel, ports, orders.read, &complaint)
+	exit, err := m.start(ctx, ports, orders, &complaint)
 	if err != nil {
-		return message{}, false, err
+		return message{}, err
 	}
 	err = talk.result(ctx, console, exit, strings.TrimSpace(complaint.String()))
-	return talk.last, talk.alive, err
+	return talk.last, err
 }
 
 // errStillUp ends a guest that has sent its last message but does not power off. Only time is lost by that.
 var errStillUp = errors.New("the guest did not power off")
 
+// The descriptors that QEMU starts with. Those of disks that a guest has not are closed.
+const (
+	portsFD  = 3 // the serial ports: the console, and then those of arch.ports
+	kernelFD = portsFD + 1 + controlPort + 1
+	initrdFD = kernelFD + 1
+	disksFD  = initrdFD + 1 // in the order of disks
+	ordersFD = disksFD + diskCount
+)
+
+// descriptor returns the path by which QEMU opens a file that it starts with.
+func descriptor(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+
 // start runs QEMU and copies its serial ports to ports, until both have ended. The control port reads orders; nil
 // means that there are none. exit is the error with which QEMU ended, err why it did not start.
-func (m *machine) start(ctx context.Context, c Config, e emulator, accel string, ports []io.Writer, orders *os.File, stderr io.Writer) (exit, err error) {
+func (m *machine) start(ctx context.Context, ports []io.Writer, orders *os.File, stderr io.Writer) (exit, err error) {
 	// PR_SET_PDEATHSIG refers to the thread that started QEMU, so that thread must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	cmd := exec.CommandContext(ctx, e.path)
+	cmd := exec.CommandContext(ctx, m.emulator.path, arguments(m.plan, orders != nil)...)
 	cmd.Stderr = stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	pass := func(f *os.File) string {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
-		return fmt.Sprintf("/proc/self/fd/%d", 2+len(cmd.ExtraFiles))
-	}
 	var copying sync.WaitGroup
-	var p guestFiles
+	defer copying.Wait()
 	var theirs []*os.File
-	defer func() {
+	closeTheirs := func() {
 		for _, f := range theirs {
 			f.Close()
 		}
-		copying.Wait()
-	}()
+	}
 	for _, port := range ports {
 		r, w, err := os.Pipe()
 		if err != nil {
+			closeTheirs()
 			return nil, err
 		}
 		theirs = append(theirs, w)
-		p.serials = append(p.serials, pass(w))
 		copying.Go(func() {
 			defer r.Close()
 			_, _ = io.Copy(port, r) // the writers of the ports accept everything and keep their own errors
 		})
 	}
-	p.kernel, p.initrd, p.disks = pass(m.image), pass(m.initrd), map[string]string{}
+	cmd.ExtraFiles = append(slices.Clone(theirs), m.kernel, m.initrd)
 	for _, d := range disks() {
-		if len(m.buses) > 0 {
-			p.disks[d.serial] = pass(m.disks[d.serial])
-		}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, m.disks[d.serial])
 	}
-	if orders != nil {
-		p.orders = pass(orders)
+	cmd.ExtraFiles = append(cmd.ExtraFiles, orders)
+	err = cmd.Start()
+	closeTheirs()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", m.emulator.path, err)
 	}
-	cmd.Args = append(cmd.Args, arguments(c, m.plan, accel, p)...)
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", e.path, err)
-	}
-	for _, f := range theirs {
-		f.Close()
-	}
-	theirs = nil
 	exit = cmd.Wait()
 	copying.Wait()
 	return exit, nil

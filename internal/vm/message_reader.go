@@ -22,8 +22,7 @@ type messageReader struct {
 	// outputs receives the bytes of the outputs in chunks; size is how many there were.
 	outputs io.WriterAt
 	size    int64
-	alive   bool
-	last    message // the last message: Done or Error
+	last    message // the last message, Done or Error; Alive as soon as init has spoken
 	bad     error   // the first error in what was received
 	line    []byte
 }
@@ -57,14 +56,15 @@ func (d *messageReader) handle(line []byte) {
 		if d.bad == nil {
 			d.bad = fmt.Errorf("%w: its init said %q: %w", ErrDied, line, err)
 		}
-	case m.Alive:
-		d.alive = true
+	case m.Alive && !d.last.Alive:
+		d.last.Alive = true
 		d.onAlive(m)
 	case m.Notice != "":
 		d.onNotice(printable(m.Notice))
 	case len(m.Chunk) > 0:
 		d.writeChunk(m.Chunk)
 	case m.Done || m.Error != "":
+		m.Alive = d.last.Alive
 		d.last = m
 		d.onLast()
 	}
@@ -108,13 +108,13 @@ func (d *messageReader) result(ctx context.Context, console *consoleTail, exit e
 		return console.guestError(cause)
 	case cause != nil:
 		return cause
-	case console.panicked():
+	case console.sawPanic:
 		return console.guestError(ErrPanic)
 	case exit != nil:
 		return console.guestError(fmt.Errorf("%w: QEMU: %w: %s", ErrDied, exit, complaint))
 	case d.bad != nil:
 		return console.guestError(d.bad)
-	case !d.alive:
+	case !d.last.Alive:
 		return console.guestError(ErrNoBoot)
 	}
 	return console.guestError(ErrDied)
@@ -129,7 +129,7 @@ const (
 type consoleTail struct {
 	w   io.Writer
 	end []byte
-	// dead is set once the kernel has panicked; the message itself may no longer be in end.
+	// sawPanic is set once the kernel has panicked; the message itself may no longer be in end.
 	sawPanic bool
 }
 
@@ -147,8 +147,6 @@ func (t *consoleTail) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-func (t *consoleTail) panicked() bool { return t.sawPanic }
 
 // lines returns the last lines of the console, safe to show on a terminal.
 func (t *consoleTail) lines() []string {

@@ -12,91 +12,61 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// orderPipe is the pipe from the host to the control port; its files are nil if QEMU is too old to read it.
-type orderPipe struct {
-	read, write *os.File
-}
-
-// newOrders returns a pipe if this QEMU can read a port from a file.
-func newOrders(e emulator) (orderPipe, error) {
-	if e.problem() != "" {
-		return orderPipe{}, nil
+// orderPipe returns a pipe from the host to the control port; nil if QEMU is too old to read a port from a file.
+func (p *plan) orderPipe() (r, w *os.File, err error) {
+	if p.emulator.problem() != "" {
+		return nil, nil, nil
 	}
-	r, w, err := os.Pipe()
-	return orderPipe{r, w}, err
+	return os.Pipe()
 }
 
-func (o orderPipe) close() {
-	if o.read != nil {
-		o.read.Close()
-		o.write.Close()
-	}
-}
-
-// passOn sends the first signal that comes after up is closed to the job, and stops the guest for any other. When the
+// passOn sends the first signal that comes once the guest is up to the job, and stops the guest for any other. When the
 // time of the run is over it interrupts the job, which then has until ctx is done. It returns when it has stopped the
 // guest, or when ctx is done.
-func (o orderPipe) passOn(ctx context.Context, c Config, up <-chan struct{}, stop context.CancelCauseFunc) {
+func (p *plan) passOn(ctx context.Context, orders *os.File, up *atomic.Bool, stop context.CancelCauseFunc) {
+	passed := func(s os.Signal) bool {
+		signal, known := s.(syscall.Signal)
+		return known && up.Load() && message{Signal: signal}.write(orders) == nil
+	}
 	for sent := false; ; sent = true {
 		select {
 		case <-ctx.Done():
 			return
-		case <-c.limit.over:
+		case <-p.limit.over:
 			switch {
 			case sent:
-			case o.write == nil || !isClosed(up) || o.send(os.Interrupt) != nil:
-				stop(c.limit.cause)
+			case !passed(os.Interrupt):
+				stop(p.limit.cause)
 				return
 			default:
-				c.limit.interrupted.Store(true)
-				c.Notice(fmt.Sprintf("%v are over: Ctrl-C passed on to the job in the guest; it has %v to end", c.Timeout, c.grace))
+				p.limit.interrupted.Store(true)
+				p.Notice(fmt.Sprintf("%v are over: Ctrl-C passed on to the job in the guest; it has %v to end", p.Timeout, p.grace))
 			}
-		case s := <-c.Signals:
-			if sent || o.write == nil || !isClosed(up) || o.send(s) != nil {
+		case s := <-p.Signals:
+			if sent || !passed(s) {
 				stop(fmt.Errorf("%w by %v", context.Canceled, s))
 				return
 			}
-			c.Notice(fmt.Sprintf("%v: passed on to the job in the guest; the next one ends the guest, and what it did is lost", s))
+			p.Notice(fmt.Sprintf("%v: passed on to the job in the guest; the next one ends the guest, and what it did is lost", s))
 		}
 	}
 }
 
-func (o orderPipe) send(s os.Signal) error {
-	signal, ok := s.(syscall.Signal)
-	if !ok {
-		return fmt.Errorf("%v is no signal of this system", s)
-	}
-	line, err := json.Marshal(order{Signal: signal})
-	if err != nil {
-		return err
-	}
-	_, err = o.write.Write(append(line, '\n'))
-	return err
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
 // receiveSignals returns the signals that the host orders, read from the control port in the guest. A line that is
-// no order is skipped: a port may begin with what was left in its buffer.
+// no message is skipped: a port may begin with what was left in its buffer.
 func receiveSignals(port io.Reader) <-chan syscall.Signal {
 	heard := make(chan syscall.Signal, 1)
 	go func() {
 		for lines := bufio.NewScanner(port); lines.Scan(); {
-			var o order
-			if json.Unmarshal(lines.Bytes(), &o) == nil && o.Signal > 0 {
-				heard <- o.Signal
+			var m message
+			if json.Unmarshal(lines.Bytes(), &m) == nil && m.Signal > 0 {
+				heard <- m.Signal
 			}
 		}
 	}()

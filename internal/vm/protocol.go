@@ -5,7 +5,9 @@
 package vm
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -58,9 +60,9 @@ type job struct {
 	Patterns bool     // as in Config
 }
 
-// message is a line of JSON that the guest's init sends on the control port. The first one is {"Alive":true}.
+// message is a line of JSON on the control port. The first one that the guest's init sends is {"Alive":true}.
 // The last one has either Error, or Done after the last byte of stdout and stderr has been sent and the
-// outputs are on their disk or were sent in Chunks.
+// outputs are on their disk or were sent in Chunks. The host sends only Signal.
 type message struct {
 	Alive  bool    `json:",omitempty"`
 	Uptime float64 `json:",omitempty"` // with Alive: seconds since the kernel started
@@ -71,15 +73,22 @@ type message struct {
 	Done   bool    `json:",omitempty"`
 	Exit   int     `json:",omitempty"` // with Done: the job's exit code, 128+N if it was killed by signal N
 	Size   int64   `json:",omitempty"` // with Done: size of the tar in bytes, 0 if there are no outputs
-}
 
-// order is a line of JSON that the host sends to the guest's init, also on the control port.
-type order struct {
-	Signal syscall.Signal // for the job's process group
+	Signal syscall.Signal `json:",omitempty"` // for the job's process group
 }
 
 // maxMessage bounds the length of a message's line in bytes.
 const maxMessage = 64 << 10
+
+// write writes the message as a line.
+func (m message) write(w io.Writer) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}
 
 func (m message) check() error {
 	if m.Exit < 0 || m.Exit > 255 {

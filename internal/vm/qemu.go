@@ -68,45 +68,37 @@ func (e emulator) problem() string {
 	return fmt.Sprintf("QEMU %s crashes guests at random: install %d or later with scripts/install-qemu", e.version, qemuMinimum)
 }
 
-// guestFiles has the paths of the files from which QEMU builds the machine.
-type guestFiles struct {
-	kernel, initrd string
-	serials        []string          // files that the serial ports are written to, console first
-	orders         string            // file that the last of them, the control port, reads; empty for none
-	disks          map[string]string // serial number to path of the image
-}
-
-// arguments returns QEMU's command line without argv[0].
-func arguments(c Config, g plan, accel string, p guestFiles) []string {
-	args := append([]string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}, g.arch.board...)
-	line := commandLine + " " + g.arch.command
-	if accel == accelTCG {
+// arguments returns QEMU's command line without argv[0]. With orders, the control port reads them.
+func arguments(p plan, orders bool) []string {
+	args := append([]string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}, p.arch.board...)
+	line := commandLine + " " + p.arch.command
+	if p.Accel == accelTCG {
 		line += " " + emulatedLine
 	}
-	args = append(args, "-smp", strconv.Itoa(c.SMP), "-m", c.Memory,
-		"-kernel", p.kernel, "-initrd", p.initrd, "-append", strings.TrimSpace(line+" "+c.Append))
-	switch accel {
+	args = append(args, "-smp", strconv.Itoa(p.SMP), "-m", p.Memory,
+		"-kernel", descriptor(kernelFD), "-initrd", descriptor(initrdFD), "-append", strings.TrimSpace(line+" "+p.Append))
+	switch p.Accel {
 	case accelKVM:
 		args = append(args, "-accel", "kvm", "-cpu", "host")
 	case accelCount:
-		args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", g.arch.cpu)
+		args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-cpu", p.arch.cpu)
 	default:
 		thread := "multi"
-		if c.OneThread {
+		if p.OneThread {
 			thread = "single"
 		}
-		args = append(args, "-accel", "tcg,thread="+thread, "-cpu", g.arch.cpu+g.arch.offFeatures)
+		args = append(args, "-accel", "tcg,thread="+thread, "-cpu", p.arch.cpu+p.arch.offFeatures)
 	}
-	for i, file := range p.serials {
-		port := fmt.Sprintf("file,id=port%d,path=%s", i, file)
-		if p.orders != "" && i == len(p.serials)-1 {
-			port += ",input-path=" + p.orders
+	for i := range kernelFD - portsFD {
+		port := fmt.Sprintf("file,id=port%d,path=%s", i, descriptor(portsFD+i))
+		if orders && i == 1+controlPort {
+			port += ",input-path=" + descriptor(ordersFD)
 		}
 		args = append(args, "-chardev", port)
-		args = append(args, g.arch.serial(i)...)
+		args = append(args, p.arch.serial(i)...)
 	}
-	for _, b := range g.buses {
-		args = append(args, b.arguments(p.disks)...)
+	for _, b := range p.buses {
+		args = append(args, b.arguments()...)
 	}
 	return args
 }

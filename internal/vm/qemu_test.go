@@ -6,30 +6,30 @@ package vm
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
 func TestArguments(t *testing.T) {
-	p := guestFiles{
-		kernel: "/k", initrd: "/i", serials: []string{"/s0", "/s1", "/s2", "/s3"},
-		disks: map[string]string{tmpDisk: "/d0", workDisk: "/d1", loopDisk: "/d2", outputDisk: "/d3"},
-	}
-	c := Config{SMP: 3, Memory: "2G", Append: "preempt=full"}
-	g := plan{initramfsContent: initramfsContent{arch: arches[0]}, buses: buses[1:2]}
-	tcg, kvm := arguments(c, g, accelTCG, p), arguments(c, g, accelKVM, p)
+	p := plan{Config: Config{SMP: 3, Memory: "2G", Append: "preempt=full", Accel: accelTCG, buses: buses[1:2]}, arch: arches[0]}
+	tcg := arguments(p, true)
+	p.OneThread = true
+	turns := arguments(p, true)
+	p.Accel = accelKVM
+	kvm := arguments(p, false)
 	for _, want := range [][2]string{
-		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/k"}, {"-initrd", "/i"}, {"-append", commandLine + " " + arches[0].command + " " + emulatedLine + " preempt=full"},
+		{"-smp", "3"}, {"-m", "2G"}, {"-kernel", "/proc/self/fd/7"}, {"-initrd", "/proc/self/fd/8"}, {"-append", commandLine + " " + arches[0].command + " " + emulatedLine + " preempt=full"},
 		{"-accel", "tcg,thread=multi"}, {"-cpu", "max,-erms,-fsrm"}, {"-device", "nvme,drive=nvme3,serial=dtrec-output"},
 	} {
 		if !hasPair(tcg, want) {
 			t.Errorf("no %q in %q", want, tcg)
 		}
 	}
-	c.OneThread = true
-	if turns := arguments(c, g, accelTCG, p); !hasPair(turns, [2]string{"-accel", "tcg,thread=single"}) {
+	if !hasPair(turns, [2]string{"-accel", "tcg,thread=single"}) {
 		t.Errorf("the CPUs do not take turns: %q", turns)
 	}
 	if !hasPair(kvm, [2]string{"-append", commandLine + " " + arches[0].command + " preempt=full"}) {
@@ -39,9 +39,9 @@ func TestArguments(t *testing.T) {
 		t.Errorf("no KVM in %q", kvm)
 	}
 	all := strings.Join(tcg, " ")
-	for _, file := range []string{"path=/s0", "path=/s1", "path=/s2", "path=/s3", "filename=/d0", "filename=/d1", "filename=/d2", "filename=/d3"} {
-		if strings.Count(all, file) != 1 {
-			t.Errorf("%s is not in the arguments once: %s", file, all)
+	for fd := portsFD; fd <= ordersFD; fd++ {
+		if n := len(regexp.MustCompile(fmt.Sprintf(`/proc/self/fd/%d\b`, fd)).FindAllString(all, -1)); n != 1 {
+			t.Errorf("descriptor %d is not in the arguments once: %s", fd, all)
 		}
 	}
 	for _, wanted := range []string{"-no-reboot", "-nodefaults"} {
@@ -83,9 +83,8 @@ func TestQEMUVersion(t *testing.T) {
 
 // Every architecture has a console and three ports, and every bus attaches each disk with its serial number.
 func TestArgumentsOfAll(t *testing.T) {
-	p := guestFiles{serials: []string{"/s0", "/s1", "/s2", "/s3"}}
 	for _, a := range arches {
-		all := strings.Join(arguments(Config{}, plan{initramfsContent: initramfsContent{arch: a}, buses: buses}, accelTCG, p), " ")
+		all := strings.Join(arguments(plan{Config: Config{Accel: accelTCG, buses: buses}, arch: a}, false), " ")
 		for _, port := range []string{"port0", "port1", "port2", "port3"} {
 			if strings.Count(all, port) != 2 {
 				t.Errorf("%s: %s is not made and used: %s", a.name, port, all)
@@ -132,7 +131,7 @@ func TestDialogueBoundsLines(t *testing.T) {
 	if len(d.line) > maxMessage {
 		t.Errorf("%d bytes of a line kept", len(d.line))
 	}
-	if _, err := d.Write([]byte("\n{\"Alive\":true}\n{\"Done\":tr")); err != nil || !d.alive || d.last.Done || d.bad == nil {
+	if _, err := d.Write([]byte("\n{\"Alive\":true}\n{\"Done\":tr")); err != nil || !d.last.Alive || d.last.Done || d.bad == nil {
 		t.Errorf("got %+v, %v", d, err)
 	}
 	if _, err := d.Write([]byte("ue,\"Exit\":5}\n{\"Done\":true,\"Exit\":6}\n")); err != nil || d.last.Exit != 5 {
@@ -163,7 +162,7 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	if lines := c.lines(); len(lines) != tailLines || lines[0] != "a line" || len(c.end) > tailBytes {
 		t.Errorf("kept %d bytes, %q", len(c.end), lines)
 	}
-	if !c.panicked() {
+	if !c.sawPanic {
 		t.Error("the panic is forgotten")
 	}
 }

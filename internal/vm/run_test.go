@@ -52,6 +52,14 @@ func TestRunBringsOutputsHome(t *testing.T) {
 	}
 }
 
+// A guest that says twice that it is up is not trusted any less.
+func TestRunUpTwice(t *testing.T) {
+	c := fakeQEMU(t, sayAlive+sayAlive+sayExit("3"))
+	if code, err := Run(t.Context(), c); err != nil || code != 3 {
+		t.Errorf("got exit code %d and %v, want 3", code, err)
+	}
+}
+
 func TestRunMissingOutput(t *testing.T) {
 	t.Chdir(t.TempDir())
 	c := fakeQEMU(t, sayAlive+sayExit("0"))
@@ -107,34 +115,26 @@ func TestRunFailures(t *testing.T) {
 }
 
 func TestRunNoBootWatchdog(t *testing.T) {
-	c := fakeQEMU(t, `sleep 60`).withDefaults()
-	e, err := findQEMU(t.Context(), arches[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, alive, err := runOnce(t.Context(), c, e, fakePlan(t, c), accelTCG, 2*time.Second)
-	if alive || !errors.Is(err, ErrNoBoot) {
-		t.Errorf("got alive %v, %v, want ErrNoBoot", alive, err)
+	c := fakeQEMU(t, `sleep 60`)
+	done, err := runOnce(t.Context(), fakePlan(t, c), 2*time.Second)
+	if done.Alive || !errors.Is(err, ErrNoBoot) {
+		t.Errorf("got alive %v, %v, want ErrNoBoot", done.Alive, err)
 	}
 }
 
 // A guest that hangs at its first boot is booted again, and its outputs are those of the second boot.
 func TestRunBootsAgain(t *testing.T) {
 	marker := filepath.Join(t.TempDir(), "booted")
-	c := fakeQEMU(t, "test -e "+marker+" || { touch "+marker+"; exec sleep 60; }\n"+sayAlive+sayExit("3")).withDefaults()
+	c := fakeQEMU(t, "test -e "+marker+" || { touch "+marker+"; exec sleep 60; }\n"+sayAlive+sayExit("3"))
 	var told []string
 	c.Notice = func(text string) {
 		if !strings.Contains(text, ": up after ") {
 			told = append(told, text)
 		}
 	}
-	e, err := findQEMU(t.Context(), arches[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	done, alive, err := runWithRetry(t.Context(), c, e, fakePlan(t, c), accelTCG, 2*time.Second)
-	if err != nil || !alive || done.Exit != 3 || len(told) != 1 || !strings.Contains(told[0], "booting it again") {
-		t.Errorf("exit %d, alive %v, %v; told %q", done.Exit, alive, err, told)
+	done, err := runWithRetry(t.Context(), fakePlan(t, c), 2*time.Second)
+	if err != nil || !done.Alive || done.Exit != 3 || len(told) != 1 || !strings.Contains(told[0], "booting it again") {
+		t.Errorf("exit %d, alive %v, %v; told %q", done.Exit, done.Alive, err, told)
 	}
 }
 
@@ -321,14 +321,10 @@ func decide(t *testing.T, c Config, dir string, patience time.Duration) (accels 
 			notices++
 		}
 	}
-	e, err := findQEMU(t.Context(), arches[0])
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := fakePlan(t, c)
 	for range 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		_, _ = runAccelerated(ctx, c.withDefaults(), e, p, memory)
+		_, _ = runAccelerated(ctx, p, memory)
 		cancel()
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "log"))

@@ -77,7 +77,7 @@ type Config struct {
 	// is old, that no guest starts under KVM.
 	Notice func(string)
 
-	buses    []*bus        // used instead of those the kernel has, for tests
+	buses    []*bus        // how the disks may be attached; nil means as the kernel supports
 	powerOff time.Duration // longest time from init's last message until QEMU has ended; 0 means powerOffLimit
 	grace    time.Duration // for a job that was interrupted as the time was over; 0 means graceLimit
 	limit    *limit
@@ -113,25 +113,29 @@ func Run(ctx context.Context, c Config) (exitCode int, err error) {
 	if old := emulator.problem(); old != "" {
 		c.Notice(old)
 	}
-	plan, err := c.makePlan(k)
+	p, err := c.makePlan(k)
 	if err != nil {
 		return 0, err
 	}
+	p.emulator = emulator
 	timer := time.NewTimer(c.Timeout)
 	defer timer.Stop()
-	c.limit = &limit{over: timer.C, cause: fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout)}
-	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout+c.grace, c.limit.cause)
+	p.limit = &limit{over: timer.C, cause: fmt.Errorf("%w (%v)", ErrTimeout, c.Timeout)}
+	limited, cancel := context.WithTimeoutCause(ctx, c.Timeout+c.grace, p.limit.cause)
 	defer cancel()
-	done, err := runAccelerated(limited, c, emulator, plan, kvmMemoryOf(k.arch))
-	if err == nil && c.limit.interrupted.Load() {
-		return done.Exit, fmt.Errorf("%w: its job was interrupted, and what that wrote is kept", c.limit.cause)
+	done, err := runAccelerated(limited, p, kvmMemoryOf(k.arch))
+	if err == nil && p.limit.interrupted.Load() {
+		return done.Exit, fmt.Errorf("%w: its job was interrupted, and what that wrote is kept", p.limit.cause)
 	}
 	for _, ended := range []error{context.Cause(limited), ctx.Err()} {
 		if err != nil && ended != nil && !errors.Is(err, ended) {
 			err = fmt.Errorf("%w: %w", ended, err)
 		}
 	}
-	return done.Exit, err
+	if err != nil {
+		return 0, err
+	}
+	return done.Exit, nil
 }
 
 // limit is the end of a run's time.
@@ -170,25 +174,28 @@ func (c Config) check() error {
 	return nil
 }
 
-// plan describes what a run boots.
+// plan is a configuration and what was found for it: all that a run boots.
 type plan struct {
-	initramfsContent
-	kernel      string // path of the image
-	buses       []*bus
-	description string // description of the kernel, for notices
+	Config
+	emulator emulator
+	arch     *arch
+	release  string // of the kernel
+	image    string // path of the kernel for QEMU
+	program  string // path of the program for the kernel's architecture
+	modules  []module
+	job      job
 }
 
 // makePlan puts together what the guest of this kernel gets.
 func (c Config) makePlan(k *kernel) (plan, error) {
-	p := plan{kernel: k.file, buses: c.buses, description: "Linux " + k.release + " " + k.arch.name}
+	p := plan{Config: c, arch: k.arch, release: k.release, image: k.file}
 	if p.buses == nil {
 		p.buses = busesFor(k.modules)
 	}
-	program, err := k.program(c.Program)
-	if err != nil {
+	var err error
+	if p.program, err = k.program(c.Program); err != nil {
 		return p, err
 	}
-	p.initramfsContent = initramfsContent{arch: k.arch, program: program, files: c.Files}
 	if p.job, err = newJob(c); err != nil {
 		return p, err
 	}
