@@ -82,19 +82,19 @@ func send(control *os.File, m message) error {
 // runJob runs the job with what the kernel supports. If ext4 is not possible, a job that did not ask for it
 // runs on tmpfs.
 func runJob(j job, refused []string, control *os.File, heard <-chan syscall.Signal) (message, error) {
-	e, err := findSupport(j, refused)
+	disks, lacking, err := findSupport(j, refused)
 	switch {
 	case err != nil:
 		return message{}, err
-	case e.lacking != "" && j.FS != "":
-		return message{}, lackError(j.FS + " is not possible: " + e.lacking)
-	case e.lacking != "":
-		if err := send(control, message{Notice: "/tmp and the working directory are on tmpfs: " + e.lacking}); err != nil {
+	case lacking != "" && j.FS != "":
+		return message{}, lackError(j.FS + " is not possible: " + lacking)
+	case lacking != "":
+		if err := send(control, message{Notice: "/tmp and the working directory are on tmpfs: " + lacking}); err != nil {
 			return message{}, err
 		}
 		j.FS = FSTmpfs
 	}
-	if err := prepare(j, e); err != nil {
+	if err := prepare(j, disks); err != nil {
 		return message{}, err
 	}
 	status, err := execute(j, heard)
@@ -108,7 +108,7 @@ func runJob(j job, refused []string, control *os.File, heard <-chan syscall.Sign
 			return message{}, err
 		}
 	}
-	size, err := writeOutputs(j, e, control)
+	size, err := writeOutputs(j, disks, control)
 	return message{Done: true, Exit: exit, Size: size}, err
 }
 
@@ -230,11 +230,11 @@ func drain(port *os.File) error {
 
 // writeOutputs writes the archive of outputs to its disk and returns its size in bytes. If there is no disk,
 // it sends the archive over the control port instead.
-func writeOutputs(j job, e guestSupport, control *os.File) (int64, error) {
+func writeOutputs(j job, disks bool, control *os.File) (int64, error) {
 	if len(j.Outputs) == 0 {
 		return 0, nil
 	}
-	if !e.disks {
+	if !disks {
 		c := &chunks{port: control}
 		w := bufio.NewWriterSize(c, chunkBytes)
 		if err := errors.Join(packOutputs(w, j.Outputs, j.Patterns), w.Flush()); err != nil {

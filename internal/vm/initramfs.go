@@ -184,8 +184,8 @@ func (a *archive) addEntry(host, guest string, info fs.FileInfo) error {
 // addLibraries takes the libraries of a program along, unless its dynamic loader is taken along already. Nothing is
 // added for a file that is not a program.
 func (a *archive) addLibraries(program string) {
-	loader, err := interpreter(program, a.arch)
-	if err != nil || loader == "" || a.names[trimRoot(stagingPath+path.Clean(loader))] && !a.loaders[path.Clean(loader)] {
+	header, loader, err := programOf(program)
+	if err != nil || a.arch.runs(header) != nil || loader == "" || a.names[trimRoot(stagingPath+path.Clean(loader))] && !a.loaders[path.Clean(loader)] {
 		return
 	}
 	files, err := librariesOf(program, loader)

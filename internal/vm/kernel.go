@@ -196,18 +196,18 @@ func openFirstModules(dirs []string) (*modules, error) {
 
 // program returns the executable for this kernel's architecture: the given one, or NAME-GOARCH beside it.
 func (k *kernel) program(given string) (string, error) {
-	machine, err := machineOf(given)
-	if err != nil {
-		return "", fmt.Errorf("program %s: %w", given, err)
-	}
 	file := given
-	if machine != k.arch.machine {
+	header, loader, err := programOf(file)
+	if err == nil && header.Machine != k.arch.machine {
 		file = given + "-" + k.arch.goarch
-		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		header, loader, err = programOf(file)
+		if errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("%s: %w: the kernel is for %s, this program for %s", file, ErrNoProgram, k.arch.name, runtime.GOARCH)
 		}
 	}
-	loader, err := interpreter(file, k.arch)
+	if err == nil {
+		err = k.arch.runs(header)
+	}
 	if err != nil {
 		return "", fmt.Errorf("program %s: %w", file, err)
 	}

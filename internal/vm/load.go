@@ -52,23 +52,15 @@ func loadModule(name string) error {
 	return unix.FinitModule(int(f.Fd()), "", 0)
 }
 
-// guestSupport is what the guest is able to do, as found by findSupport.
-type guestSupport struct {
-	disks   bool   // disks can be attached
-	lacking string // why the requested file system is not possible; empty if it is
-}
-
-// findSupport finds out, without waiting, how much of the run this kernel supports. Drivers appear below /sys/bus
-// as soon as they are loaded, whether or not they have found their disks.
-func findSupport(j job, refused []string) (guestSupport, error) {
-	var e guestSupport
+// findSupport finds out, without waiting, whether disks can be attached, and why the requested file system is not
+// possible; lacking is empty if it is. Drivers appear below /sys/bus as soon as they are loaded, whether or not they
+// have found their disks.
+func findSupport(j job, refused []string) (disks bool, lacking string, err error) {
 	var reasons []string
 	for _, b := range buses {
-		if slices.Contains(j.Buses, b.name) && b.driversLoaded() {
-			e.disks = true
-		}
+		disks = disks || slices.Contains(j.Buses, b.name) && b.driversLoaded()
 	}
-	if !e.disks && j.FS != FSTmpfs {
+	if !disks && j.FS != FSTmpfs {
 		var ways []string
 		for _, b := range buses {
 			ways = append(ways, b.options)
@@ -77,7 +69,7 @@ func findSupport(j job, refused []string) (guestSupport, error) {
 	}
 	known, err := os.ReadFile("/proc/filesystems")
 	if err != nil {
-		return e, err
+		return disks, "", err
 	}
 	kinds := []string{cmp.Or(j.FS, FSExt4)}
 	if j.FS == FSOverlay {
@@ -89,9 +81,9 @@ func findSupport(j job, refused []string) (guestSupport, error) {
 		}
 	}
 	if len(reasons) > 0 {
-		e.lacking = "this kernel has " + strings.Join(append(append(reasons, refused...), j.Modules.Notes...), "; ")
+		lacking = "this kernel has " + strings.Join(append(append(reasons, refused...), j.Modules.Notes...), "; ")
 	}
-	return e, nil
+	return disks, lacking, nil
 }
 
 // driversLoaded reports whether the drivers are loaded.

@@ -109,58 +109,47 @@ func (m *modules) has(name string) bool {
 	return m.builtin[name] || listed
 }
 
-// collector collects modules in an order in which they can be loaded.
-type collector struct {
-	tree    *modules
-	release string
-	seen    map[string]bool
-	list    []module
-	lacking []string // modules that another one needs and the tree does not have
-}
-
-// collect returns those of the named modules that the tree has, each after the modules it depends on.
-func (m *modules) collect(release string, names []string) (*collector, error) {
-	c := &collector{tree: m, release: release, seen: map[string]bool{}}
-	for _, name := range names {
-		if err := c.take(name, ""); err != nil {
-			return nil, err
+// collect returns those of the named modules that the tree has, each after the modules it depends on. lacking are
+// modules that another one needs and the tree does not have.
+func (m *modules) collect(release string, names []string) (list []module, lacking []string, err error) {
+	seen := map[string]bool{}
+	var take func(name, by string) error
+	take = func(name, by string) error {
+		if seen[name] || m.builtin[name] {
+			return nil
 		}
-	}
-	return c, nil
-}
-
-func (c *collector) take(name, by string) error {
-	if c.seen[name] || c.tree.builtin[name] {
-		return nil
-	}
-	c.seen[name] = true
-	text, err := c.tree.read(name)
-	if err != nil {
-		return err
-	}
-	if text == nil {
-		if by != "" && c.tree.builtin != nil {
-			c.lacking = append(c.lacking, fmt.Sprintf("%s, which %s needs", name, by))
-		}
-		return nil
-	}
-	info, err := modinfo(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s: %w", c.tree.dir, ErrModules, name, err)
-	}
-	if magic, _, _ := strings.Cut(info["vermagic"], " "); magic != c.release {
-		return fmt.Errorf("%s: %w: of %s, and the kernel is %s", c.tree.dir, ErrModules, magic, c.release)
-	}
-	for _, needed := range strings.Split(info["depends"], ",") {
-		if needed == "" {
-			continue
-		}
-		if err := c.take(moduleName(needed), name); err != nil {
+		seen[name] = true
+		text, err := m.read(name)
+		if err != nil {
 			return err
 		}
+		if text == nil {
+			if by != "" && m.builtin != nil {
+				lacking = append(lacking, fmt.Sprintf("%s, which %s needs", name, by))
+			}
+			return nil
+		}
+		info, err := modinfo(text)
+		if err != nil {
+			return fmt.Errorf("%s: %w: %s: %w", m.dir, ErrModules, name, err)
+		}
+		if magic, _, _ := strings.Cut(info["vermagic"], " "); magic != release {
+			return fmt.Errorf("%s: %w: of %s, and the kernel is %s", m.dir, ErrModules, magic, release)
+		}
+		for needed := range strings.FieldsFuncSeq(info["depends"], func(r rune) bool { return r == ',' }) {
+			if err := take(moduleName(needed), name); err != nil {
+				return err
+			}
+		}
+		list = append(list, module{name, text})
+		return nil
 	}
-	c.list = append(c.list, module{name, text})
-	return nil
+	for _, name := range names {
+		if err := take(name, ""); err != nil {
+			return nil, nil, err
+		}
+	}
+	return list, lacking, nil
 }
 
 // modinfo reads the .modinfo section of a module.

@@ -82,9 +82,9 @@ func installed(t *testing.T, dir string) {
 	put(t, object(t, release, ""), tree, "kernel/drivers/block/virtio_blk.ko")
 }
 
-func loadOrder(c *collector) string {
+func loadOrder(list []module) string {
 	var names []string
-	for _, m := range c.list {
+	for _, m := range list {
 		names = append(names, m.name)
 	}
 	return strings.Join(names, " ")
@@ -100,14 +100,14 @@ func TestModulesInstalled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list := busesFor(k.modules)
-		c, err := k.modules.collect(k.release, modulesToLoad(list, ""))
+		buses := busesFor(k.modules)
+		list, lacking, err := k.modules.collect(k.release, modulesToLoad(buses, ""))
 		k.Close()
-		if got, want := loadOrder(c), "virtio_blk jbd2 mbcache ext4"; got != want || err != nil || len(c.lacking) > 0 {
-			t.Errorf("%q: got %q, %v, lacking %q, want %q", where, got, err, c.lacking, want)
+		if got, want := loadOrder(list), "virtio_blk jbd2 mbcache ext4"; got != want || err != nil || len(lacking) > 0 {
+			t.Errorf("%q: got %q, %v, lacking %q, want %q", where, got, err, lacking, want)
 		}
-		if len(list) != 1 || list[0].name != "virtio-blk" {
-			t.Errorf("got buses %q", busNames(list))
+		if len(buses) != 1 || buses[0].name != "virtio-blk" {
+			t.Errorf("got buses %q", busNames(buses))
 		}
 	}
 }
@@ -134,8 +134,8 @@ func TestModulesBuilt(t *testing.T) {
 		}
 		if k.modules == nil {
 			t.Errorf("%s: no modules", name)
-		} else if c, err := k.modules.collect(k.release, []string{"ext4"}); err != nil || loadOrder(c) != "ext4" {
-			t.Errorf("%s: got %q, %v", name, loadOrder(c), err)
+		} else if list, _, err := k.modules.collect(k.release, []string{"ext4"}); err != nil || loadOrder(list) != "ext4" {
+			t.Errorf("%s: got %q, %v", name, loadOrder(list), err)
 		}
 		k.Close()
 	}
@@ -167,8 +167,8 @@ func TestModulesListed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c, err := m.collect(release, []string{"ext4"}); err != nil || loadOrder(c) != "jbd2 ext4" {
-			t.Errorf("%s: got %q, %v", list, loadOrder(c), err)
+		if found, _, err := m.collect(release, []string{"ext4"}); err != nil || loadOrder(found) != "jbd2 ext4" {
+			t.Errorf("%s: got %q, %v", list, loadOrder(found), err)
 		}
 		if got := busNames(busesFor(m)); len(got) != len(buses) {
 			t.Errorf("%s: what is built in is not known, and the buses are %q", list, got)
@@ -215,9 +215,9 @@ func TestModulesLacking(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := m.collect(release, []string{"ext4", "overlay"})
-	if err != nil || !slices.Equal(c.lacking, []string{"jbd2, which ext4 needs"}) {
-		t.Errorf("got lacking %q, %v", c.lacking, err)
+	_, lacking, err := m.collect(release, []string{"ext4", "overlay"})
+	if err != nil || !slices.Equal(lacking, []string{"jbd2, which ext4 needs"}) {
+		t.Errorf("got lacking %q, %v", lacking, err)
 	}
 	if busesFor(m) != nil {
 		t.Error("a kernel without a driver for disks gets some")

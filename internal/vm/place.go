@@ -17,17 +17,17 @@ import (
 // need.
 const ext4Options = "noinit_itable"
 
-// mountPlaces mounts the directories in which the job works.
-func mountPlaces(j job, e guestSupport) error {
-	tmp, work := place{tmpDir, tmpDisk, "/.dtrec/tmp"}, place{workDir, workDisk, "/.dtrec/work"}
-	for _, p := range []place{tmp, work} {
-		if err := p.mount(j.FS); err != nil {
-			return err
-		}
+// mountPlaces mounts the directories in which the job works, two of them on the requested file system.
+func mountPlaces(kind string, disks bool) error {
+	err := mountPlace(tmpDir, tmpDisk, kind)
+	if err == nil {
+		err = mountPlace(workDir, workDisk, kind)
+	}
+	if err != nil {
+		return err
 	}
 	// ext4 also mounts ext2: as ext2 if CONFIG_EXT4_USE_FOR_EXT2 is set, and otherwise as ext4.
-	var err error
-	if !e.disks {
+	if !disks {
 		err = mountAll([]mount{{source: "tmpfs", target: loopDir, kind: "tmpfs"}})
 	} else if err = mountDisk(loopDisk, mount{target: loopDir, kind: "ext2"}); errors.Is(err, unix.ENODEV) {
 		err = mountDisk(loopDisk, mount{target: loopDir, kind: "ext4"})
@@ -35,7 +35,7 @@ func mountPlaces(j job, e guestSupport) error {
 	if err == nil {
 		err = os.WriteFile(path.Join(loopDir, "a.txt"), []byte("x\n"), 0o644)
 	}
-	if err != nil || !e.disks {
+	if err != nil || !disks {
 		return err
 	}
 	if _, err := os.Stat("/sys/fs/ext4/features/casefold"); errors.Is(err, fs.ErrNotExist) {
@@ -44,32 +44,26 @@ func mountPlaces(j job, e guestSupport) error {
 	return mountDisk(casefoldDisk, mount{target: casefoldDir, kind: "ext4", options: ext4Options, optional: true})
 }
 
-// place is a directory on the requested file system.
-type place struct {
-	dir, disk string
-	layers    string // where the disk of an overlay is mounted
-}
-
-// mount mounts the place without access times. Whether one must be updated depends on clock ticks, and a walk
-// that has to write it leaves RCU mode, so that two recordings would differ.
-func (p place) mount(kind string) error {
-	ext4 := mount{target: p.dir, kind: "ext4", options: ext4Options, flags: unix.MS_NOATIME}
+// mountPlace mounts a file system of this kind without access times. Whether one must be updated depends on clock ticks,
+// and a walk that has to write it leaves RCU mode, so that two recordings would differ.
+func mountPlace(dir, disk, kind string) error {
+	ext4 := mount{target: dir, kind: "ext4", options: ext4Options, flags: unix.MS_NOATIME}
 	switch kind {
 	case FSTmpfs:
-		return mountAll([]mount{{source: "tmpfs", target: p.dir, kind: "tmpfs", options: "mode=0755", flags: unix.MS_NOATIME}})
+		return mountAll([]mount{{source: "tmpfs", target: dir, kind: "tmpfs", options: "mode=0755", flags: unix.MS_NOATIME}})
 	case FSOverlay:
-		ext4.target = p.layers
-		if err := mountDisk(p.disk, ext4); err != nil {
+		ext4.target = path.Join("/.dtrec", dir)
+		if err := mountDisk(disk, ext4); err != nil {
 			return err
 		}
-		lower, upper, work := path.Join(p.layers, "lower"), path.Join(p.layers, "upper"), path.Join(p.layers, "work")
+		lower, upper, work := path.Join(ext4.target, "lower"), path.Join(ext4.target, "upper"), path.Join(ext4.target, "work")
 		if err := makeDirs([]string{lower, upper, work}); err != nil {
 			return err
 		}
-		return mountAll([]mount{{source: "overlay", target: p.dir, kind: "overlay", flags: unix.MS_NOATIME,
+		return mountAll([]mount{{source: "overlay", target: dir, kind: "overlay", flags: unix.MS_NOATIME,
 			options: "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work}})
 	}
-	return mountDisk(p.disk, ext4)
+	return mountDisk(disk, ext4)
 }
 
 // mountDisk mounts the disk with this serial number.

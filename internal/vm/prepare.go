@@ -31,7 +31,7 @@ func mountBasics() error {
 
 // prepare sets up the system in which the job runs: file systems, files taken along, directories for outputs,
 // and a dcache without any trace of this preparation.
-func prepare(j job, e guestSupport) error {
+func prepare(j job, disks bool) error {
 	if err := mountAll([]mount{
 		{source: "devpts", target: "/dev/pts", kind: "devpts", optional: true},
 		{source: "tmpfs", target: "/dev/shm", kind: "tmpfs", optional: true},
@@ -43,7 +43,7 @@ func prepare(j job, e guestSupport) error {
 	}); err != nil {
 		return err
 	}
-	if err := mountPlaces(j, e); err != nil {
+	if err := mountPlaces(j.FS, disks); err != nil {
 		return err
 	}
 	steps := []func() error{

@@ -13,44 +13,32 @@ import (
 	"io/fs"
 )
 
-// machineOf returns the architecture of an executable.
-func machineOf(program string) (elf.Machine, error) {
-	f, err := openELF(program)
+// programOf returns the header of an ELF file and the dynamic loader that it needs; no loader if it is static.
+func programOf(file string) (header elf.FileHeader, loader string, err error) {
+	f, err := elf.Open(file)
+	if errors.As(err, new(*fs.PathError)) {
+		return header, "", err
+	}
 	if err != nil {
-		return 0, err
+		return header, "", fmt.Errorf("not an executable: %w", err)
 	}
 	defer f.Close()
-	return f.Machine, nil
-}
-
-func openELF(name string) (*elf.File, error) {
-	f, err := elf.Open(name)
-	if err != nil && !errors.As(err, new(*fs.PathError)) {
-		return nil, fmt.Errorf("not an executable: %w", err)
-	}
-	return f, err
-}
-
-// interpreter returns the dynamic loader that an executable needs; empty if it is static. A file that is not
-// an executable for the architecture is an error.
-func interpreter(program string, a *arch) (string, error) {
-	f, err := openELF(program)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	if f.Machine != a.machine || (f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN) {
-		return "", fmt.Errorf("not an executable for %s (%v, %v)", a.name, f.Machine, f.Type)
-	}
 	for _, p := range f.Progs {
-		if p.Type != elf.PT_INTERP {
-			continue
+		if p.Type == elf.PT_INTERP {
+			name, err := io.ReadAll(io.LimitReader(p.Open(), 4096))
+			if err != nil {
+				return header, "", fmt.Errorf("read interpreter: %w", err)
+			}
+			return f.FileHeader, string(bytes.TrimRight(name, "\x00")), nil
 		}
-		name, err := io.ReadAll(io.LimitReader(p.Open(), 4096))
-		if err != nil {
-			return "", fmt.Errorf("read interpreter: %w", err)
-		}
-		return string(bytes.TrimRight(name, "\x00")), nil
 	}
-	return "", nil
+	return f.FileHeader, "", nil
+}
+
+// runs returns an error if an ELF file is not an executable for this architecture.
+func (a *arch) runs(h elf.FileHeader) error {
+	if h.Machine != a.machine || (h.Type != elf.ET_EXEC && h.Type != elf.ET_DYN) {
+		return fmt.Errorf("not an executable for %s (%v, %v)", a.name, h.Machine, h.Type)
+	}
+	return nil
 }

@@ -109,14 +109,13 @@ func TestKernelRelease(t *testing.T) {
 	}
 }
 
-func TestInterpreter(t *testing.T) {
-	if got, err := interpreter(fakeELF(t, ""), arches[0]); got != "" || err != nil {
-		t.Errorf("static: got %q, %v", got, err)
+func TestProgramOf(t *testing.T) {
+	for _, want := range []string{"", "/lib64/ld.so"} {
+		if _, got, err := programOf(fakeELF(t, want)); got != want || err != nil {
+			t.Errorf("got %q, %v, want %q", got, err, want)
+		}
 	}
-	if got, err := interpreter(fakeELF(t, "/lib64/ld.so"), arches[0]); got != "/lib64/ld.so" || err != nil {
-		t.Errorf("dynamic: got %q, %v", got, err)
-	}
-	if _, err := interpreter(fakeKernel(t), arches[0]); err == nil {
+	if _, _, err := programOf(fakeKernel(t)); err == nil {
 		t.Error("a kernel image is taken for an executable")
 	}
 }

@@ -13,57 +13,36 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// unpackOutputs unpacks the archive on the output disk, on the host.
+// unpackOutputs unpacks the archive on the output disk, on the host. The archive is not trusted: it can only create
+// the requested outputs and files and directories below them, and not more bytes than it contains.
 func unpackOutputs(disk io.ReaderAt, done message, outputs []string, patterns bool) error {
 	if len(outputs) == 0 {
 		return nil
 	}
-	u := unpacker{outputs: outputs, patterns: patterns, found: make([]bool, len(outputs)), budget: done.Size}
-	if err := u.unpack(tar.NewReader(io.NewSectionReader(disk, 0, done.Size))); err != nil {
-		return err
-	}
-	if done.Exit != 0 {
-		return nil
-	}
-	for i, output := range outputs {
-		if !u.found[i] {
-			return fmt.Errorf("%s: %w", output, ErrNoOutput)
-		}
-	}
-	return nil
-}
-
-// unpacker writes the outputs. The archive is not trusted: it can only create the requested outputs and files
-// and directories below them, and not more bytes than it contains.
-type unpacker struct {
-	outputs  []string // paths on the host
-	patterns bool     // as in Config
-	found    []bool   // which of the outputs were in the archive
-	budget   int64    // bytes that may still be written; a sparse entry claims more than it contains
-}
-
-func (u *unpacker) unpack(t *tar.Reader) error {
-	for {
+	found := make([]bool, len(outputs))
+	budget := done.Size // bytes that may still be written; a sparse entry claims more than it contains
+	for t := tar.NewReader(io.NewSectionReader(disk, 0, done.Size)); ; {
 		header, err := t.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			break
 		}
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrBadOutput, err)
 		}
-		if u.budget -= header.Size; u.budget < 0 || header.Size < 0 {
+		if budget -= header.Size; budget < 0 || header.Size < 0 {
 			return fmt.Errorf("%w: %q is larger than the archive", ErrBadOutput, header.Name)
 		}
-		index, below, err := splitName(header.Name, len(u.outputs))
+		index, below, err := splitName(header.Name, len(outputs))
 		if err != nil {
 			return err
 		}
-		output := u.outputs[index]
-		if u.patterns {
+		output := outputs[index]
+		if patterns {
 			if ok, _ := path.Match(filepath.Base(output), below); !ok || below == "." {
 				return fmt.Errorf("%w: %q was not asked for", ErrBadOutput, header.Name)
 			}
@@ -72,8 +51,12 @@ func (u *unpacker) unpack(t *tar.Reader) error {
 		if err := unpackEntry(t, header, output, below); err != nil {
 			return err
 		}
-		u.found[index] = true
+		found[index] = true
 	}
+	if i := slices.Index(found, false); i >= 0 && done.Exit == 0 {
+		return fmt.Errorf("%s: %w", outputs[i], ErrNoOutput)
+	}
+	return nil
 }
 
 // splitName splits a name in the archive into the output's index and the path below the output, "." for the

@@ -204,10 +204,7 @@ func (c Config) makePlan(k *kernel) (plan, error) {
 		p.job.Modules.Notes = []string{"no modules of " + k.release + " were found around " + c.Kernel + " or in /lib/modules"}
 		return p, nil
 	}
-	taken, err := k.modules.collect(k.release, modulesToLoad(p.buses, c.FS))
-	if err != nil {
-		return p, err
-	}
-	p.modules, p.job.Modules.Notes = taken.list, append(taken.lacking, "modules were looked for in "+k.modules.dir)
-	return p, nil
+	list, lacking, err := k.modules.collect(k.release, modulesToLoad(p.buses, c.FS))
+	p.modules, p.job.Modules.Notes = list, append(lacking, "modules were looked for in "+k.modules.dir)
+	return p, err
 }
