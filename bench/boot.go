@@ -5,15 +5,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/dtrec/dtrec/internal/vm"
@@ -63,59 +60,22 @@ func (b *bench) path(part string, r recording) string {
 	return filepath.Join(b.dir, part, r.Name+"."+toolNamed(r.Tool).file)
 }
 
-// hits counts what a recording holds. For the counter, these are all hits that happened.
-func (b *bench) hits(part string, r result) (counts, error) {
-	if r.Tool == counter {
-		return counts{hits: r.Hits}, nil
-	}
-	return toolNamed(r.Tool).count(b.path(part, r.recording), r.Said)
-}
-
-// files returns the programs that the recordings need, each with the libraries it is linked with.
+// files returns the plan and the programs that the recordings need. Their libraries go with them.
 func (b *bench) files(list []recording) ([]vm.File, error) {
 	files := []vm.File{{Host: filepath.Join(b.dir, planFile), Guest: planFile},
 		{Host: b.self, Guest: workProgram}, {Host: b.dtrec, Guest: "/bin/dtrec"}}
 	seen := map[string]bool{"dtrec": true, "": true}
-	add := func(host, guest string) {
-		if !seen[guest] {
-			seen[guest] = true
-			files = append(files, vm.File{Host: host, Guest: guest})
-		}
-	}
 	for _, r := range list {
-		t := toolNamed(r.Tool)
-		if seen[t.program] {
+		program := toolNamed(r.Tool).program
+		if seen[program] {
 			continue
 		}
-		seen[t.program] = true
-		path, err := exec.LookPath(t.program)
+		seen[program] = true
+		path, err := exec.LookPath(program)
 		if err != nil {
 			return nil, fmt.Errorf("%w: run scripts/install-peers", err)
 		}
-		libraries, err := librariesOf(path)
-		if err != nil {
-			return nil, err
-		}
-		add(path, "/usr/bin/"+t.program)
-		for _, library := range libraries {
-			add(library, library)
-		}
+		files = append(files, vm.File{Host: path, Guest: "/usr/bin/" + program})
 	}
 	return files, nil
-}
-
-// librariesOf returns the paths of a program's loader and libraries, as its loader finds them.
-func librariesOf(program string) (paths []string, err error) {
-	out, err := exec.Command("ldd", program).Output()
-	if err != nil {
-		return nil, fmt.Errorf("ldd %s: %w", program, err)
-	}
-	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		for _, word := range strings.Fields(lines.Text()) {
-			if strings.HasPrefix(word, "/") {
-				paths = append(paths, word)
-			}
-		}
-	}
-	return paths, nil
 }

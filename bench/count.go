@@ -76,7 +76,7 @@ func countPerf(path, _ string) (counts, error) {
 	var err error
 	c.hits, err = countWords(func(line []byte) []byte {
 		if bytes.Contains(line, []byte("PERF_RECORD_LOST")) {
-			c.lost += lastNumber(line)
+			c.lost += sum(`(\d+)\D*$`, string(line))
 			return nil
 		}
 		return perfLine(line)
@@ -87,14 +87,17 @@ func countPerf(path, _ string) (counts, error) {
 // countTraceCmd counts what trace-cmd report prints. How much was overwritten is in what trace-cmd record
 // said at its end.
 func countTraceCmd(path, said string) (counts, error) {
-	c := counts{}
-	for _, m := range regexp.MustCompile(`(?m)^(?:commit )?overrun: (\d+)$|^dropped events: (\d+)$`).FindAllStringSubmatch(said, -1) {
-		n, _ := strconv.ParseUint(m[1]+m[2], 10, 64)
-		c.lost += n
+	hits, err := countWords(reportLine, "trace-cmd", "report", "-i", path)
+	return counts{hits: hits, lost: sum(`(?m)^(?:(?:commit )?overrun|dropped events): (\d+)$`, said)}, err
+}
+
+// sum adds the numbers that the group of a pattern matches.
+func sum(pattern, text string) (total uint64) {
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		n, _ := strconv.ParseUint(m[1], 10, 64)
+		total += n
 	}
-	var err error
-	c.hits, err = countWords(reportLine, "trace-cmd", "report", "-i", path)
-	return c, err
+	return total
 }
 
 // perfLine returns the event in a line such as "dtbench:open_enter: ".
@@ -113,22 +116,9 @@ func reportLine(line []byte) []byte {
 
 // countLines counts the lines that bpftrace printed.
 func countLines(path, said string) (counts, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return counts{}, err
-	}
-	defer f.Close()
-	var c counts
-	c.hits = countIn(f, func(line []byte) []byte { word, _, _ := bytes.Cut(line, []byte(" ")); return word })
 	text, err := os.ReadFile(path)
-	if err != nil {
-		return c, err
-	}
-	for _, m := range regexp.MustCompile(`Lost (\d+) events`).FindAllStringSubmatch(said+string(text), -1) {
-		n, _ := strconv.ParseUint(m[1], 10, 64)
-		c.lost += n
-	}
-	return c, nil
+	hits := countIn(bytes.NewReader(text), func(line []byte) []byte { word, _, _ := bytes.Cut(line, []byte(" ")); return word })
+	return counts{hits: hits, lost: sum(`Lost (\d+) events`, said+string(text))}, err
 }
 
 // countWords counts for each probe the lines of a command's output that are about it.
@@ -151,28 +141,15 @@ func countWords(about func(line []byte) []byte, command ...string) (map[string]u
 }
 
 func countIn(r io.Reader, about func(line []byte) []byte) map[string]uint64 {
-	known := map[string]*uint64{}
+	hits := map[string]uint64{}
 	for _, p := range probes() {
-		known[p.name] = new(uint64)
+		hits[p.name] = 0
 	}
 	for lines := bufio.NewScanner(r); lines.Scan(); {
-		if n := known[string(about(lines.Bytes()))]; n != nil {
-			*n++
+		name := string(about(lines.Bytes()))
+		if _, known := hits[name]; known {
+			hits[name]++
 		}
 	}
-	hits := map[string]uint64{}
-	for name, n := range known {
-		hits[name] = *n
-	}
 	return hits
-}
-
-// lastNumber returns the last number in a line, 0 if there is none.
-func lastNumber(line []byte) uint64 {
-	all := regexp.MustCompile(`\d+`).FindAll(line, -1)
-	if len(all) == 0 {
-		return 0
-	}
-	n, _ := strconv.ParseUint(string(all[len(all)-1]), 10, 64)
-	return n
 }

@@ -21,14 +21,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// recording describes one recording to be made in the guest.
+// recording describes one recording to be made in the guest. Its file is brought to the host if there is work in it.
 type recording struct {
-	Name   string // name of its files, without extension
-	Tool   string // name of a row of tools
-	Dir    string // directory in which the work is done
-	Rounds int
-	Procs  int
-	Bring  bool // bring the file to the host
+	Name string // name of its files, without extension
+	Tool string // name of a row of tools
+	workPlan
+}
+
+// onTmpfs is a recording of one process's work on tmpfs.
+func onTmpfs(name, tool string, rounds int) recording {
+	return recording{name, tool, workPlan{Dir: places[1].dir, Rounds: rounds, Procs: 1}}
 }
 
 // result is what the guest measured of a recording. Times are nanoseconds of the guest's clock; with icount a
@@ -94,7 +96,8 @@ func (r recording) run() (result, error) {
 		return out, err
 	}
 	os.Remove(reportFile)
-	if err := writeJSON(workFile, workPlan{Dir: r.Dir, Rounds: r.Rounds, Procs: r.Procs, Report: reportFile}); err != nil {
+	r.Report = reportFile
+	if err := writeJSON(workFile, r.workPlan); err != nil {
 		return out, err
 	}
 	if err := defineEvents(); err != nil {
@@ -173,7 +176,8 @@ func (out *result) start(t tool, argv, work []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", argv[0], err, out.Said)
 	}
-	out.account(cmd.ProcessState.SysUsage().(*syscall.Rusage))
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage) // including the work, if it is a child of the tool
+	out.ToolCPU, out.Peak = usage.Utime.Nano()+usage.Stime.Nano(), usage.Maxrss
 	return nil
 }
 
@@ -197,12 +201,6 @@ func runBeside(cmd *exec.Cmd, said *bufio.Reader, text *bytes.Buffer, ready stri
 	return cmd.Process.Signal(os.Interrupt)
 }
 
-// account stores what the kernel says the tool used, including the work if it is a child of the tool.
-func (out *result) account(usage *syscall.Rusage) {
-	out.ToolCPU = usage.Utime.Nano() + usage.Stime.Nano()
-	out.Peak = usage.Maxrss
-}
-
 // complete completes the result with what the work reported and the size of the file.
 func (out *result) complete(t tool, file string) error {
 	if t.program == "" {
@@ -218,7 +216,7 @@ func (out *result) complete(t tool, file string) error {
 		return err
 	}
 	out.Bytes = info.Size()
-	if !out.Bring {
+	if out.Rounds == 0 {
 		return os.Remove(file)
 	}
 	return nil

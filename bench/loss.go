@@ -24,9 +24,9 @@ func (b *bench) loss(ctx context.Context) ([]*table, error) {
 }
 
 func (b *bench) longRun(ctx context.Context) (*table, error) {
-	list := []recording{{Name: "long", Tool: counter, Dir: places[1].dir, Rounds: b.long, Procs: 1, Bring: true}}
+	list := []recording{onTmpfs("long", counter, b.long)}
 	for _, tool := range b.losslessTools() {
-		list = append(list, recording{Name: "long", Tool: tool.name, Dir: places[1].dir, Rounds: b.long, Procs: 1, Bring: true})
+		list = append(list, onTmpfs("long", tool.name, b.long))
 	}
 	results, err := b.boot(ctx, "long", "icount", 1, list)
 	if err != nil {
@@ -34,7 +34,7 @@ func (b *bench) longRun(ctx context.Context) (*table, error) {
 	}
 	t := &table{title: "A long run on tmpfs, one virtual CPU, flat out", head: []string{"", "hits", "lost", "said", "peak, MB", "bytes a hit"}}
 	for _, tool := range b.losslessTools() {
-		r, l, err := b.compareWithCount("long", results, "long", tool.name)
+		r, l, err := b.compareWithCount("long", results, "long", "long", tool.name)
 		if err != nil {
 			t.add(tool.name, "failed: "+firstLine(err.Error()), "", "", "", "")
 			continue
@@ -50,13 +50,15 @@ func (b *bench) longRun(ctx context.Context) (*table, error) {
 }
 
 func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
-	rounds := b.rounds
 	name := func(i int) string { return fmt.Sprintf("two%d", i) }
-	list := []recording{{Name: name(0), Tool: counter, Dir: places[1].dir, Rounds: rounds, Procs: 2, Bring: true}}
+	list := []recording{onTmpfs(name(0), counter, b.rounds)}
 	for i := range b.repeat {
 		for _, tool := range b.losslessTools() {
-			list = append(list, recording{Name: name(i), Tool: tool.name, Dir: places[1].dir, Rounds: rounds, Procs: 2, Bring: true})
+			list = append(list, onTmpfs(name(i), tool.name, b.rounds))
 		}
+	}
+	for i := range list {
+		list[i].Procs = 2
 	}
 	results, err := b.boot(ctx, "two", "", 2, list)
 	if err != nil {
@@ -71,7 +73,7 @@ func (b *bench) twoCPUs(ctx context.Context) (*table, error) {
 		var worst loss
 		lossy := 0
 		for i := range b.repeat {
-			_, l, err := b.compareWithCount("two", results, name(i), tool.name)
+			_, l, err := b.compareWithCount("two", results, name(0), name(i), tool.name)
 			if err != nil {
 				return nil, err
 			}
@@ -93,24 +95,21 @@ func opensOf(hits map[string]uint64) map[string]uint64 {
 	return map[string]uint64{"open_enter": hits["open_enter"], "open_exit": hits["open_exit"]}
 }
 
-// compareWithCount compares a recording with the counted run of its part.
-func (b *bench) compareWithCount(part string, results []result, name, tool string) (result, loss, error) {
-	var there counts
-	for _, r := range results {
-		if r.Tool == counter {
-			var err error
-			if there, err = b.hits(part, r); err != nil {
-				return r, loss{}, err
-			}
-		}
-	}
-	r, err := findResult(results, name, tool)
+// compareWithCount compares a recording with the counted run of this name. A tool that does not record the work has
+// nothing to compare.
+func (b *bench) compareWithCount(part string, results []result, counted, name, tool string) (r result, l loss, err error) {
+	reference, err := findResult(results, counted, counter)
 	if err != nil {
-		return r, loss{}, err
+		return r, l, err
 	}
-	c, err := b.hits(part, r)
-	if err != nil {
-		return r, loss{}, err
+	there := counts{hits: reference.Hits}
+	if r, err = findResult(results, name, tool); err != nil {
+		return r, l, err
 	}
-	return r, compare(tool, there, c, r.Missed), nil
+	count := toolNamed(tool).count
+	if count == nil {
+		return r, loss{happened: there.total()}, nil
+	}
+	held, err := count(b.path(part, r.recording), r.Said)
+	return r, compare(tool, there, held, r.Missed), err
 }

@@ -54,9 +54,9 @@ func iterate(path string) error {
 // captures returns the part that holds recordings on tmpfs, from an earlier run if there are any, and the
 // number of hits; otherwise it makes them.
 func (b *bench) captures(ctx context.Context) (part string, hits uint64, err error) {
-	list := []recording{b.secondRecording()}
+	list := []recording{onTmpfs("second", dtrecTool, b.rounds)}
 	for _, tool := range []string{counter, dtrecTool, traceCmd, perfZ} {
-		list = append(list, recording{Name: "tmpfs", Tool: tool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true})
+		list = append(list, onTmpfs("tmpfs", tool, b.rounds))
 	}
 	results, part := b.earlierResults(list, "record"), "record"
 	if results == nil {
@@ -68,11 +68,7 @@ func (b *bench) captures(ctx context.Context) (part string, hits uint64, err err
 		}
 	}
 	counted, err := findResult(results, "tmpfs", counter)
-	if err != nil {
-		return part, 0, err
-	}
-	there, err := b.hits(part, counted)
-	return part, there.total(), err
+	return part, counts{hits: counted.Hits}.total(), err
 }
 
 // earlierResults returns the results of a part if it has all these recordings, with the same number of rounds;

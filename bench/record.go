@@ -22,17 +22,15 @@ const mega = 1e6
 func (b *bench) recordings() (list []recording) {
 	for _, t := range append([]tool{toolNamed(bare), toolNamed(counter)}, b.recorders()...) {
 		if t.count != nil {
-			list = append(list, recording{Name: "idle", Tool: t.name, Dir: places[1].dir, Procs: 1})
+			list = append(list, onTmpfs("idle", t.name, 0))
 		}
 		for _, p := range places {
-			list = append(list, recording{Name: p.name, Tool: t.name, Dir: p.dir, Rounds: b.rounds, Procs: 1, Bring: true})
+			r := onTmpfs(p.name, t.name, b.rounds)
+			r.Dir = p.dir
+			list = append(list, r)
 		}
 	}
-	return append(list, b.secondRecording())
-}
-
-func (b *bench) secondRecording() recording {
-	return recording{Name: "second", Tool: dtrecTool, Dir: places[1].dir, Rounds: b.rounds, Procs: 1, Bring: true}
+	return append(list, onTmpfs("second", dtrecTool, b.rounds))
 }
 
 // toolCost is the cost of recording the work with one tool on one filesystem, in instructions except where
@@ -46,7 +44,6 @@ type toolCost struct {
 	end        float64
 	peak       float64 // MB
 	bytes      float64 // per hit
-	hits       uint64  // hits that happened
 	loss       loss
 	atMostMem  bool
 }
@@ -76,7 +73,7 @@ func (b *bench) record(ctx context.Context) ([]*table, error) {
 		if err != nil {
 			return tables, err
 		}
-		hits := cost[p.name][dtrecTool].hits
+		hits := cost[p.name][dtrecTool].loss.happened
 		t.note("Without a recorder: %s instructions, %s a hit; %s hits of the %d probes.", thousands(workTime(reference)),
 			figure(float64(workTime(reference))/float64(hits)), thousands(int64(hits)), len(probes()))
 		tables = append(tables, t)
@@ -107,20 +104,12 @@ func (b *bench) cost(results []result, name, tool string) (m toolCost, err error
 	if err != nil {
 		return m, err
 	}
-	r, err := findResult(results, name, tool)
+	r, lost, err := b.compareWithCount("record", results, name, name, tool)
 	if err != nil {
 		return m, err
 	}
-	counted, err := findResult(results, name, counter)
-	if err != nil {
-		return m, err
-	}
-	there, err := b.hits("record", counted)
-	if err != nil {
-		return m, err
-	}
-	m = toolCost{tool: tool, hits: there.total(), slowdown: float64(workTime(r)) / float64(workTime(alone))}
-	hits := float64(m.hits)
+	m = toolCost{tool: tool, slowdown: float64(workTime(r)) / float64(workTime(alone))}
+	hits := float64(lost.happened)
 	m.kernel = float64(r.Work.CPU-alone.Work.CPU) / hits
 	m.peak, m.atMostMem = float64(r.Peak)*1024/mega, r.AtMost
 	m.ownProcess, m.start, m.end, m.bytes = math.NaN(), math.NaN(), math.NaN(), math.NaN()
@@ -134,12 +123,7 @@ func (b *bench) cost(results []result, name, tool string) (m toolCost, err error
 	m.ownProcess = float64(r.ToolCPU-idle.ToolCPU) / hits
 	m.start = float64((idle.Work.Main-idle.Spawned)-(alone.Work.Main-alone.Spawned)) / mega
 	m.end = float64((r.Gone-r.Work.Done)-(alone.Gone-alone.Work.Done)) / mega
-	m.bytes = float64(r.Bytes) / hits
-	held, err := b.hits("record", r)
-	if err != nil {
-		return m, err
-	}
-	m.loss = compare(tool, there, held, r.Missed)
+	m.bytes, m.loss = float64(r.Bytes)/hits, lost
 	return m, nil
 }
 
@@ -171,7 +155,7 @@ func (b *bench) recordBars(cost map[string]map[string]toolCost) {
 		hold := func(what string, limit float64, of func(toolCost) float64) {
 			b.bars = append(b.bars, bar{what: p.name + ": " + what, value: of(c[sameRoles]), byDefault: figure(of(c[dtrecTool])), limit: limit})
 		}
-		if c[sameRoles].hits == 0 || c[dtrecTool].hits == 0 {
+		if c[sameRoles].loss.happened == 0 || c[dtrecTool].loss.happened == 0 {
 			b.bars = append(b.bars, bar{what: p.name + ": dtrec recorded", value: 1})
 			continue
 		}

@@ -36,25 +36,21 @@ func (t *table) print(w io.Writer) {
 	fmt.Fprintf(w, "\n### %s\n\n", t.title)
 	for n, row := range all {
 		for i, cell := range row {
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(cell))
 			if i == 0 {
-				fmt.Fprintf(w, "| %s%s |", cell, pad)
+				fmt.Fprintf(w, "| %-*s |", width[i], cell)
 			} else {
-				fmt.Fprintf(w, " %s%s |", pad, cell)
+				fmt.Fprintf(w, " %*s |", width[i], cell)
 			}
 		}
 		fmt.Fprintln(w)
-		if n == 0 {
-			for i := range row {
-				rule := strings.Repeat("-", width[i]+1)
-				if i == 0 {
-					fmt.Fprintf(w, "|%s-|", rule)
-				} else {
-					fmt.Fprintf(w, "%s:|", rule)
-				}
-			}
-			fmt.Fprintln(w)
+		if n > 0 {
+			continue
 		}
+		fmt.Fprintf(w, "|%s|", strings.Repeat("-", width[0]+2))
+		for _, columns := range width[1:] {
+			fmt.Fprintf(w, "%s:|", strings.Repeat("-", columns+1))
+		}
+		fmt.Fprintln(w)
 	}
 	for _, note := range t.notes {
 		fmt.Fprintf(w, "\n%s\n", note)
