@@ -49,11 +49,6 @@ func distributionOf(id, like string) *distribution {
 	return distributions[len(distributions)-1]
 }
 
-// persist says how to keep a setting after the next boot. All distributions do it in systemd's way.
-func (d *distribution) persist(setting string) string {
-	return "to keep it: echo " + setting + " > /etc/sysctl.d/60-dtrec.conf"
-}
-
 // remedy says what helps against this lack.
 func (d *distribution) remedy(lack bpf.Lack) string {
 	vm := "or record in a virtual machine (" + d.qemu + "): 'dtrec vm --kernel KERNEL -- record ...'"
@@ -78,7 +73,7 @@ func (d *distribution) remedy(lack bpf.Lack) string {
 // Remedy says what helps against this lack, in words that fit this machine's distribution.
 func Remedy(lack bpf.Lack) string {
 	text, _ := os.ReadFile("/etc/os-release")
-	release := assignments(string(text))
+	release := fields(string(text), "=")
 	return distributionOf(release["ID"], release["ID_LIKE"]).remedy(lack)
 }
 

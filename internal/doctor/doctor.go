@@ -6,6 +6,7 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,16 +93,14 @@ func Diagnose(mode bpf.Mode) Diagnosis {
 
 // explainRefusal fills in the Diagnosis if no session could be opened.
 func (d *Diagnosis) explainRefusal(mode bpf.Mode, err error) {
-	d.Reason, d.Remedy = strings.ReplaceAll(err.Error(), "\n", "; "), ""
 	var missing *bpf.MissingError
 	if errors.As(err, &missing) {
-		d.Reason, d.Remedy = strings.ReplaceAll(missing.Error(), "\n", "; "), Remedy(missing.Lack)
-		if len(missing.Attempts) > 0 {
-			d.Tried, d.Probes = true, probesOf(missing.Attempts)
-			return
-		}
+		err, d.Remedy = missing, Remedy(missing.Lack)
 	}
-	if attempts, err := bpf.CheckPlan(mode); err == nil {
+	d.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
+	if missing != nil && len(missing.Attempts) > 0 {
+		d.Tried, d.Probes = true, probesOf(missing.Attempts)
+	} else if attempts, err := bpf.CheckPlan(mode); err == nil {
 		d.Probes = probesOf(attempts)
 	}
 }
@@ -139,23 +138,19 @@ func (d *Diagnosis) conclude() {
 
 // probesOf turns the attempts of each role and phase into one row, ordered by role.
 func probesOf(attempts []bpf.Attempt) []Probe {
-	type key struct {
-		role  schema.Role
-		phase schema.Phase
-	}
-	var order []key
-	tries := make(map[key][]bpf.Attempt)
+	var groups [][]bpf.Attempt
 	for _, a := range attempts {
-		k := key{a.Role, a.Phase}
-		if tries[k] == nil {
-			order = append(order, k)
+		same := func(group []bpf.Attempt) bool { return group[0].Role == a.Role && group[0].Phase == a.Phase }
+		if i := slices.IndexFunc(groups, same); i >= 0 {
+			groups[i] = append(groups[i], a)
+		} else {
+			groups = append(groups, []bpf.Attempt{a})
 		}
-		tries[k] = append(tries[k], a)
 	}
-	slices.SortStableFunc(order, func(a, b key) int { return int(a.role) - int(b.role) })
-	rows := make([]Probe, len(order))
-	for i, k := range order {
-		rows[i] = probeOf(tries[k])
+	slices.SortStableFunc(groups, func(a, b []bpf.Attempt) int { return cmp.Compare(a[0].Role, b[0].Role) })
+	rows := make([]Probe, len(groups))
+	for i, group := range groups {
+		rows[i] = probeOf(group)
 	}
 	return rows
 }

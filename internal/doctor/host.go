@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // host holds what a machine's distribution and configuration say about it, that is, settings from outside the
@@ -22,7 +24,7 @@ type host struct {
 	paranoid         string // kernel.perf_event_paranoid
 	kptrRestrict     string // kernel.kptr_restrict
 	notInBoundingSet []string
-	effective        uint64
+	syslog           bool   // this process has CAP_SYSLOG
 	container        string // kind of container: docker, podman, lxc …; empty if not in one
 	seccomp          bool   // seccomp filters this process's system calls
 	nested           bool   // in a PID namespace of its own
@@ -33,11 +35,11 @@ type host struct {
 // initialPIDs is the inode of the initial PID namespace, PROC_PID_INIT_INO.
 const initialPIDs = "pid:[4026531836]"
 
-// usefulCapabilities lists the capabilities that recording may use, with their numbers.
+// usefulCapabilities lists the capabilities that recording may use.
 var usefulCapabilities = []struct {
 	bit  int
 	name string
-}{{39, "CAP_BPF"}, {38, "CAP_PERFMON"}, {34, "CAP_SYSLOG"}, {21, "CAP_SYS_ADMIN"}}
+}{{unix.CAP_BPF, "CAP_BPF"}, {unix.CAP_PERFMON, "CAP_PERFMON"}, {unix.CAP_SYSLOG, "CAP_SYSLOG"}, {unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}}
 
 // readHost reads the files of a machine below root, which is "/" except in tests.
 func readHost(root string) host {
@@ -45,13 +47,14 @@ func readHost(root string) host {
 		text, _ := os.ReadFile(filepath.Join(root, name))
 		return strings.TrimSpace(string(text))
 	}
-	release := assignments(read("etc/os-release"))
+	release := fields(read("etc/os-release"), "=")
 	h := host{
 		name: release["PRETTY_NAME"], distribution: distributionOf(release["ID"], release["ID_LIKE"]),
 		paranoid: read("proc/sys/kernel/perf_event_paranoid"), kptrRestrict: read("proc/sys/kernel/kptr_restrict"),
 	}
-	status := statusFields(read("proc/self/status"))
-	h.effective, _ = strconv.ParseUint(status["CapEff"], 16, 64)
+	status := fields(read("proc/self/status"), ":")
+	effective, _ := strconv.ParseUint(status["CapEff"], 16, 64)
+	h.syslog = effective&(1<<unix.CAP_SYSLOG) != 0
 	h.seccomp = status["Seccomp"] == "2"
 	if bounding, err := strconv.ParseUint(status["CapBnd"], 16, 64); err == nil {
 		for _, c := range usefulCapabilities {
@@ -88,37 +91,16 @@ func containerOf(root string, read func(string) string) string {
 	return read("run/systemd/container")
 }
 
-// assignments reads NAME=value lines, without the quotes around values, as in os-release.
-func assignments(text string) map[string]string {
+// fields reads lines of a name and a value with a separator in between, without the quotes that os-release has around
+// values.
+func fields(text, separator string) map[string]string {
 	found := map[string]string{}
 	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			found[name] = strings.Trim(value, `"'`)
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), separator); ok {
+			found[name] = strings.Trim(strings.TrimSpace(value), `"'`)
 		}
 	}
 	return found
-}
-
-// statusFields reads "Name:\tvalue" lines.
-func statusFields(text string) map[string]string {
-	found := map[string]string{}
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(line, ":"); ok {
-			found[name] = strings.TrimSpace(value)
-		}
-	}
-	return found
-}
-
-// hasCapability reports whether the capability, one of usefulCapabilities, is effective.
-func (h host) hasCapability(name string) bool {
-	i := slices.IndexFunc(usefulCapabilities, func(c struct {
-		bit  int
-		name string
-	}) bool {
-		return c.name == name
-	})
-	return h.effective&(1<<usefulCapabilities[i].bit) != 0
 }
 
 // checks returns the checks on the host.
@@ -179,8 +161,8 @@ func (h host) pointerCheck() Check {
 	case h.addresses:
 	case h.kptrRestrict == "2":
 		c.State, c.Value = Missing, "kernel.kptr_restrict=2 hides them from everybody: no bucket claims"
-		c.Remedy = "sysctl kernel.kptr_restrict=1; " + h.distribution.persist("kernel.kptr_restrict=1")
-	case !h.hasCapability("CAP_SYSLOG"):
+		c.Remedy = "sysctl kernel.kptr_restrict=1; to keep it: echo kernel.kptr_restrict=1 > /etc/sysctl.d/60-dtrec.conf"
+	case !h.syslog:
 		c.State, c.Value = Missing, "hidden from who has no CAP_SYSLOG (kernel.kptr_restrict="+h.kptrRestrict+"): no bucket claims"
 		c.Remedy = "run it with sudo, or setcap cap_bpf,cap_perfmon,cap_syslog+ep"
 	default:
