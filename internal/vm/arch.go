@@ -56,16 +56,6 @@ var arches = []*arch{
 	},
 }
 
-// archOf returns the first architecture that fits; nil if there is none.
-func archOf(fits func(*arch) bool) *arch {
-	for _, a := range arches {
-		if fits(a) {
-			return a
-		}
-	}
-	return nil
-}
-
 func archNames() string {
 	var names []string
 	for _, a := range arches {

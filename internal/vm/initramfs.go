@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,7 +28,7 @@ const (
 // initramfs writes the guest's first file system: the devices that the kernel needs to start init, the
 // program, the job, and the files taken along, which Init moves to their places once the disks are mounted.
 func initramfs(w io.Writer, p plan) error {
-	a := &archive{w: cpio.Newc.Writer(w), names: map[string]bool{}, loaders: map[string]bool{}, arch: p.arch}
+	a := &archive{w: cpio.Newc.Writer(w), names: map[string]bool{}, arch: p.arch}
 	j := p.job
 	for _, m := range p.modules {
 		j.Modules.Load = append(j.Modules.Load, path.Join(modulesPath, m.name+".ko"))
@@ -47,8 +48,9 @@ func initramfs(w io.Writer, p plan) error {
 	for _, f := range p.Files {
 		a.addTaken(f)
 	}
+	taken := maps.Clone(a.names)
 	for _, f := range p.Files {
-		a.addLibraries(f.Host)
+		a.addLibraries(f.Host, taken)
 	}
 	for i, m := range p.modules {
 		a.add(cpio.StaticFile(trimRoot(j.Modules.Load[i]), string(m.text), 0o600))
@@ -64,12 +66,9 @@ func initramfs(w io.Writer, p plan) error {
 type archive struct {
 	w     cpio.RecordWriter
 	names map[string]bool // names written, without a leading slash
-	// loaders are the paths of dynamic loaders that were taken along with the libraries of a program: another program may
-	// need more. Who takes a loader along by name has the libraries there too.
-	loaders map[string]bool
-	ino     uint64
-	arch    *arch
-	err     error
+	ino   uint64
+	arch  *arch
+	err   error
 }
 
 func (a *archive) setErr(err error) {
@@ -181,11 +180,11 @@ func (a *archive) addEntry(host, guest string, info fs.FileInfo) error {
 	return a.err
 }
 
-// addLibraries takes the libraries of a program along, unless its dynamic loader is taken along already. Nothing is
-// added for a file that is not a program.
-func (a *archive) addLibraries(program string) {
+// addLibraries takes the libraries of a program along, unless its dynamic loader is among the files taken along by name:
+// who does that has the libraries there too. Nothing is added for a file that is not a program.
+func (a *archive) addLibraries(program string, taken map[string]bool) {
 	header, loader, err := programOf(program)
-	if err != nil || a.arch.runs(header) != nil || loader == "" || a.names[trimRoot(stagingPath+path.Clean(loader))] && !a.loaders[path.Clean(loader)] {
+	if err != nil || a.arch.runs(header) != nil || loader == "" || taken[trimRoot(stagingPath+path.Clean(loader))] {
 		return
 	}
 	files, err := librariesOf(program, loader)
@@ -193,7 +192,6 @@ func (a *archive) addLibraries(program string) {
 		a.setErr(fmt.Errorf("%s: %w: %w", program, ErrNoLibraries, err))
 		return
 	}
-	a.loaders[files[0]] = true
 	for _, f := range files {
 		if !a.names[trimRoot(stagingPath+f)] {
 			a.addFile(f, stagingPath+f, 0o755)

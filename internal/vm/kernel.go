@@ -121,26 +121,22 @@ func findImage(name string) (string, error) {
 
 // builtImages returns the paths of the images in a build tree: that of the architecture it is configured for,
 // or if that is not known one for each architecture.
-func builtImages(tree string) []string {
+func builtImages(tree string) (images []string) {
 	config, _ := os.ReadFile(filepath.Join(tree, ".config"))
-	if a := archOf(func(a *arch) bool { return strings.Contains(string(config), "\n"+a.config+"\n") }); a != nil {
-		return firstExisting(tree, a.images)
+	built := arches
+	if i := slices.IndexFunc(arches, func(a *arch) bool { return strings.Contains(string(config), "\n"+a.config+"\n") }); i >= 0 {
+		built = arches[i : i+1]
 	}
-	var images []string
-	for _, a := range arches {
-		images = append(images, firstExisting(tree, a.images)...)
+	exists := func(image string) bool {
+		_, err := os.Stat(filepath.Join(tree, image))
+		return err == nil
 	}
-	return images
-}
-
-// firstExisting returns the first of the names that exists; nil if none does.
-func firstExisting(dir string, names []string) []string {
-	for _, name := range names {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return []string{name}
+	for _, a := range built {
+		if i := slices.IndexFunc(a.images, exists); i >= 0 {
+			images = append(images, a.images[i])
 		}
 	}
-	return nil
+	return images
 }
 
 // openNamedModules opens the modules that the user has named.
