@@ -42,6 +42,7 @@ func initramfs(w io.Writer, p plan) error {
 	a.addFile(p.program, j.Program, 0o755)
 	a.add(cpio.Symlink("init", j.Program))
 	a.add(cpio.StaticFile(trimRoot(jobPath), string(text), 0o600))
+	a.add(cpio.Directory(trimRoot(stagingPath), 0o755))
 	a.add(cpio.Directory(trimRoot(homeDir), 0o700))
 	a.add(cpio.StaticFile("etc/passwd", passwd, 0o644))
 	a.add(cpio.StaticFile("etc/group", group, 0o644))

@@ -6,6 +6,7 @@ package vm
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,9 +54,7 @@ func (d *messageReader) handle(line []byte) {
 	case d.last.Done || d.last.Error != "":
 		// Nothing after the last message counts.
 	case err != nil:
-		if d.bad == nil {
-			d.bad = fmt.Errorf("%w: its init said %q: %w", ErrDied, line, err)
-		}
+		d.bad = cmp.Or(d.bad, fmt.Errorf("%w: its init said %q: %w", ErrDied, line, err))
 	case m.Alive && !d.last.Alive:
 		d.last.Alive = true
 		d.onAlive(m)
@@ -72,18 +71,13 @@ func (d *messageReader) handle(line []byte) {
 
 // writeChunk writes the next bytes of the outputs to the file of the output disk.
 func (d *messageReader) writeChunk(chunk []byte) {
+	at := d.size
 	if d.size += int64(len(chunk)); d.size > outputSize {
-		if d.bad == nil {
-			d.bad = fmt.Errorf("%w: more than %d bytes", ErrBadOutput, int64(outputSize))
-		}
+		d.bad = cmp.Or(d.bad, fmt.Errorf("%w: more than %d bytes", ErrBadOutput, int64(outputSize)))
 		return
 	}
-	if d.outputs == nil {
-		return
-	}
-	if _, err := d.outputs.WriteAt(chunk, d.size-int64(len(chunk))); err != nil && d.bad == nil {
-		d.bad = err
-	}
+	_, err := d.outputs.WriteAt(chunk, at)
+	d.bad = cmp.Or(d.bad, err)
 }
 
 // result turns the way the guest ended into an error; nil if its job ran to its end. complaint is QEMU's

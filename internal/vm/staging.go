@@ -17,46 +17,30 @@ import (
 // unstage moves the files taken along to their places below root.
 func unstage(staged, root string) error {
 	return filepath.WalkDir(staged, func(name string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && name == staged {
-			return nil
+		place := filepath.Join(root, strings.TrimPrefix(name, staged))
+		switch {
+		case err != nil:
+		case entry.IsDir():
+			err = os.MkdirAll(place, 0o755)
+		case entry.Type() == fs.ModeSymlink:
+			err = unstageLink(name, place)
+		case os.Rename(name, place) != nil:
+			err = copyFile(name, place)
 		}
 		if err != nil {
-			return err
-		}
-		below := strings.TrimPrefix(name, staged)
-		if below == "" {
-			return nil
-		}
-		if err := unstageEntry(name, filepath.Join(root, below), entry); err != nil {
 			return fmt.Errorf("file taken along: %w", err)
 		}
 		return nil
 	})
 }
 
-func unstageEntry(name, place string, entry fs.DirEntry) error {
-	info, err := entry.Info()
+// unstageLink creates a link like that of this name. If there is a directory in its place, the contents move to where
+// the link points: in the tree of a distribution /bin, where dtrec itself is, is a link to /usr/bin.
+func unstageLink(name, place string) error {
+	target, err := os.Readlink(name)
 	if err != nil {
 		return err
 	}
-	switch {
-	case info.IsDir():
-		return os.MkdirAll(place, 0o755)
-	case info.Mode().Type() == fs.ModeSymlink:
-		target, err := os.Readlink(name)
-		if err != nil {
-			return err
-		}
-		return unstageLink(target, place)
-	case os.Rename(name, place) == nil:
-		return nil
-	}
-	return copyFile(name, place, info)
-}
-
-// unstageLink creates a link. If there is a directory in its place, the contents move to where the link
-// points: in the tree of a distribution /bin, where dtrec itself is, is a link to /usr/bin.
-func unstageLink(target, place string) error {
 	there, err := os.Lstat(place)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -92,19 +76,20 @@ func moveEntries(from, to string) error {
 }
 
 // copyFile moves a file to another file system.
-func copyFile(name, place string, info fs.FileInfo) error {
+func copyFile(name, place string) error {
 	from, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
 	to, err := os.OpenFile(place, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(to, from)
-	if err = errors.Join(err, to.Close()); err != nil {
-		return err
-	}
-	return os.Remove(name)
+	return errors.Join(err, to.Close(), os.Remove(name))
 }
