@@ -110,11 +110,7 @@ func (r recording) run() (result, error) {
 	}
 	work := []string{workProgram, "work", workFile}
 	file := filepath.Join(outDir, r.Name+"."+t.file)
-	argv := work
-	if t.argv != nil {
-		argv = t.argv(file, r.Procs, work)
-	}
-	if err := out.start(t, argv, work); err != nil {
+	if err := out.start(t, t.argv(file, r.Procs, work), work); err != nil {
 		return out, errors.Join(err, removeEvents())
 	}
 	var err error

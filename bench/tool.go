@@ -16,13 +16,25 @@ type tool struct {
 	name    string // as printed in the tables
 	program string // found in the host's PATH; empty if nothing records
 	file    string // extension of the recording's file
-	// argv returns the command line that records to out. The work is its last words. If ready is set, the
-	// tool runs beside the work instead, which begins when the tool has printed a line that starts with
-	// ready.
-	argv  func(out string, procs int, work []string) []string
+	flags   []string
+	// ready, if set, begins the line that the tool prints when it records: it then runs beside the work, which begins
+	// after that line, and not as its parent.
 	ready string
 	env   []string
 	count func(path, said string) (counts, error)
+}
+
+// argv returns the command line that records the work to out.
+func (t tool) argv(out string, procs int, work []string) []string {
+	switch {
+	case t.program == "":
+		return work
+	case t.program == bpftraceTool:
+		return []string{t.program, "-o", out, "-e", bpftraceScript(bpftraceFilter(procs)), "-c", commandLine(work)}
+	case t.ready != "":
+		work = nil
+	}
+	return slices.Concat([]string{t.program, "record", "-o", out}, t.flags, work)
 }
 
 // The names of the tools.
@@ -39,47 +51,25 @@ const (
 	bpftraceTool = "bpftrace"
 )
 
-// tools returns the tools in the order in which they record.
+// dtrecReady begins the line that dtrec prints when it records.
+const dtrecReady = "dtrec: recording"
+
+// tools returns the tools in the order in which they record. Where nothing matches, dtrec records a task name that does
+// not occur, beside the work.
 func tools() []tool {
 	return []tool{
 		{name: bare},
 		{name: counter},
-		dtrecRecords(dtrecTool, "pb"),
-		dtrecBeside(dtrecNoMatch, "none.pb"),
-		dtrecRecords(sameRoles, "same.pb", "--only", roles()),
-		dtrecBeside(sameNoMatch, "same.none.pb", "--only", roles()),
-		{name: traceCmd, program: "trace-cmd", file: "dat", count: countTraceCmd,
-			argv: func(out string, _ int, work []string) []string {
-				return append([]string{"trace-cmd", "record", "-o", out, "-e", group, "-F", "-c"}, work...)
-			}},
-		{name: perfPlain, program: "perf", file: "data", count: countPerf,
-			argv: func(out string, _ int, work []string) []string {
-				return append([]string{"perf", "record", "-N", "-o", out, "-e", group + ":*", "--"}, work...)
-			}},
-		{name: perfZ, program: "perf", file: "z.data", count: countPerf,
-			argv: func(out string, _ int, work []string) []string {
-				return append([]string{"perf", "record", "-N", "-z", "-m", "16M", "-o", out, "-e", group + ":*", "--"}, work...)
-			}},
-		{name: bpftraceTool, program: "bpftrace", file: "txt", count: countLines,
-			env: []string{"BPFTRACE_PERF_RB_PAGES=16384"}, // 64 MiB per CPU; with the default it loses most hits
-			argv: func(out string, procs int, work []string) []string {
-				return []string{"bpftrace", "-o", out, "-e", bpftraceScript(bpftraceFilter(procs)), "-c", commandLine(work)}
-			}},
+		{name: dtrecTool, program: "dtrec", flags: []string{"--"}, file: "pb", count: countTrace},
+		{name: dtrecNoMatch, program: "dtrec", flags: []string{"--comm", "nobody"}, file: "none.pb", ready: dtrecReady},
+		{name: sameRoles, program: "dtrec", flags: []string{"--only", roles(), "--"}, file: "same.pb", count: countTrace},
+		{name: sameNoMatch, program: "dtrec", flags: []string{"--comm", "nobody", "--only", roles()}, file: "same.none.pb", ready: dtrecReady},
+		{name: traceCmd, program: "trace-cmd", flags: []string{"-e", group, "-F", "-c"}, file: "dat", count: countTraceCmd},
+		{name: perfPlain, program: "perf", flags: []string{"-N", "-e", group + ":*", "--"}, file: "data", count: countPerf},
+		{name: perfZ, program: "perf", flags: []string{"-N", "-z", "-m", "16M", "-e", group + ":*", "--"}, file: "z.data", count: countPerf},
+		{name: bpftraceTool, program: bpftraceTool, file: "txt", count: countLines,
+			env: []string{"BPFTRACE_PERF_RB_PAGES=16384"}}, // 64 MiB per CPU; with the default it loses most hits
 	}
-}
-
-// dtrecRecords returns a tool with which dtrec records the work.
-func dtrecRecords(name, file string, flags ...string) tool {
-	return tool{name: name, program: "dtrec", file: file, count: countTrace, argv: func(out string, _ int, work []string) []string {
-		return slices.Concat([]string{"dtrec", "record", "-o", out}, flags, []string{"--"}, work)
-	}}
-}
-
-// dtrecBeside returns a tool with which dtrec records a task name that does not occur, beside the work.
-func dtrecBeside(name, file string, flags ...string) tool {
-	return tool{name: name, program: "dtrec", file: file, ready: "dtrec: recording", argv: func(out string, _ int, _ []string) []string {
-		return slices.Concat([]string{"dtrec", "record", "-o", out, "--comm", "nobody"}, flags)
-	}}
 }
 
 // recorders returns the tools that record the work in this run.
