@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -130,13 +129,6 @@ func (b *bench) read(ctx context.Context) ([]*table, error) {
 	return []*table{t}, nil
 }
 
-// usage is what one run of a command used.
-type usage struct {
-	CPU  time.Duration // user and system
-	Peak int64         // largest resident set, KiB
-	Exit int
-}
-
 // measureOnce runs a command through a process of its own, because a child's peak starts at that of the process that
 // forked it, and this process may have held all the files of a guest.
 func (r *reader) measureOnce(ctx context.Context, self string) error {
@@ -146,27 +138,30 @@ func (r *reader) measureOnce(ctx context.Context, self string) error {
 	if err != nil {
 		return fmt.Errorf("%v: %w", r.command, err)
 	}
-	var u usage
-	if err := json.Unmarshal(out, &u); err != nil {
+	var cpu time.Duration
+	var peak int64
+	var exit int
+	if _, err := fmt.Sscan(string(out), (*int64)(&cpu), &peak, &exit); err != nil {
 		return err
 	}
-	if u.Exit < 0 || u.Exit > r.maxExit {
-		return fmt.Errorf("%v: exit status %d", r.command, u.Exit)
+	if exit < 0 || exit > r.maxExit {
+		return fmt.Errorf("%v: exit status %d", r.command, exit)
 	}
-	r.cpu = append(r.cpu, u.CPU)
-	r.peak = max(r.peak, u.Peak)
+	r.cpu = append(r.cpu, cpu)
+	r.peak = max(r.peak, peak)
 	return nil
 }
 
-// runOnce runs a command, discards its output, and prints what it used as JSON.
+// runOnce runs a command, discards its output, and prints what it used: nanoseconds of CPU time, its largest resident
+// set in KiB, and its exit status.
 func runOnce(command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		return err
 	}
 	state := cmd.ProcessState
-	return json.NewEncoder(os.Stdout).Encode(usage{state.UserTime() + state.SystemTime(),
-		state.SysUsage().(*syscall.Rusage).Maxrss, state.ExitCode()})
+	_, err := fmt.Println(int64(state.UserTime()+state.SystemTime()), state.SysUsage().(*syscall.Rusage).Maxrss, state.ExitCode())
+	return err
 }
 
 func (r *reader) nanoseconds(hits uint64) float64 {

@@ -10,10 +10,8 @@ import (
 	"math"
 )
 
-// place is a filesystem on which the work is done.
-type place struct{ name, dir string }
-
-var places = []place{{"ext4", "/tmp/b"}, {"tmpfs", "/ram/b"}}
+// places are the filesystems on which the work is done.
+var places = []struct{ name, dir string }{{"ext4", "/tmp/b"}, {"tmpfs", "/ram/b"}}
 
 const mega = 1e6
 
