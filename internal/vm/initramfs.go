@@ -28,7 +28,7 @@ const (
 // initramfs writes the guest's first file system: the devices that the kernel needs to start init, the
 // program, the job, and the files taken along, which Init moves to their places once the disks are mounted.
 func initramfs(w io.Writer, p plan) error {
-	a := &archive{w: cpio.Newc.Writer(w), names: map[string]bool{}, arch: p.arch}
+	a := &archive{w: cpio.Newc.Writer(w), names: map[string]bool{}, hosts: map[string]fs.FileInfo{}, arch: p.arch}
 	j := p.job
 	for _, m := range p.modules {
 		j.Modules.Load = append(j.Modules.Load, path.Join(modulesPath, m.name+".ko"))
@@ -66,7 +66,8 @@ func initramfs(w io.Writer, p plan) error {
 // After an error nothing more is added.
 type archive struct {
 	w     cpio.RecordWriter
-	names map[string]bool // names written, without a leading slash
+	names map[string]bool        // names written, without a leading slash
+	hosts map[string]fs.FileInfo // of the files taken along, by their place in the guest
 	ino   uint64
 	arch  *arch
 	err   error
@@ -87,7 +88,7 @@ func (a *archive) add(r cpio.Record) {
 	case a.err != nil, a.names[r.Name] && directory:
 		return
 	case a.names[r.Name]:
-		a.setErr(fmt.Errorf("/%s: taken along twice", r.Name))
+		a.setErr(fmt.Errorf("/%s: two files of the host go there", strings.TrimPrefix(r.Name, trimRoot(stagingPath)+"/")))
 		return
 	}
 	a.names[r.Name] = true
@@ -111,7 +112,8 @@ func (a *archive) addFile(host, guest string, mode fs.FileMode) {
 }
 
 // addTaken adds a file taken along, or a directory with all its contents, below the staging directory. Symbolic
-// links in a directory stay links; if the file itself is a link, it is followed.
+// links in a directory stay links; if the file itself is a link, it is followed. A file that is there already, by its
+// own name or with another directory, is not written again.
 func (a *archive) addTaken(f File) {
 	guest, err := f.pathInGuest()
 	if err != nil {
@@ -119,7 +121,13 @@ func (a *archive) addTaken(f File) {
 		return
 	}
 	err = walk(f.Host, func(name, relative string, info fs.FileInfo) error {
-		return a.addEntry(name, path.Join(stagingPath, guest, relative), info)
+		place := path.Join(stagingPath, guest, relative)
+		host, err := os.Stat(name) // a link to nothing is written as it is
+		if there := a.hosts[place]; err == nil && there != nil && os.SameFile(there, host) {
+			return nil
+		}
+		a.hosts[place] = host
+		return a.addEntry(name, place, info)
 	})
 	if err != nil {
 		a.setErr(fmt.Errorf("file to take along: %w", err))

@@ -7,6 +7,7 @@ package vm
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -95,7 +96,8 @@ func TestInitramfs(t *testing.T) {
 func TestInitramfsRefuses(t *testing.T) {
 	t.Chdir(t.TempDir())
 	static, dynamic := fakeELF(t, ""), fakeELF(t, "/lib64/ld.so")
-	if err := os.WriteFile("ld.so", nil, 0o755); err != nil {
+	err := errors.Join(os.WriteFile("ld.so", nil, 0o755), os.Mkdir("d", 0o755), os.WriteFile("d/file", nil, 0o644), os.Symlink("file", "d/link"), os.Symlink("none", "d/gone"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
@@ -103,7 +105,9 @@ func TestInitramfsRefuses(t *testing.T) {
 		files []File
 		want  string // part of the error; empty for none
 	}{
-		{"twice", []File{{static, "/bin/x"}, {static, "/bin/../bin/x"}}, "twice"},
+		{"twice", []File{{static, "/bin/x"}, {static, "/bin/../bin/x"}}, ""},
+		{"alone and in its directory", []File{{"d/link", ""}, {"d", ""}, {"d/file", ""}}, ""},
+		{"two files for one place", []File{{static, "/bin/x"}, {"ld.so", "/bin/x"}}, "/bin/x: two files of the host go there"},
 		{"out of the working directory", []File{{"../x", ""}}, "leads out"},
 		{"dynamic", []File{{dynamic, "/bin/x"}}, "/lib64/ld.so"},
 		{"dynamic with its loader", []File{{dynamic, "/bin/x"}, {"ld.so", "/lib64/ld.so"}}, ""},
