@@ -209,7 +209,7 @@ func (s *findingCounts) failureSentences(failed uint64, say sayer) {
 		if beside >= 5 && beside*10 >= failed && path != "" && !s.hasSentence(path) {
 			asked := ""
 			if a := s.made[path]; a != nil && a.n >= 3 && strings.HasPrefix(path, "/") {
-				asked = fmt.Sprintf("; a filesystem was asked for it %d times", a.n)
+				asked = fmt.Sprintf("; %d times a filesystem was asked for it", a.n)
 			}
 			say("failing path", path, "%d of %d failures (%s) are %s of %s, first at #%d%s", x.n, failed, percent(x.n, failed), errno, path, x.first, asked)
 		}
@@ -261,7 +261,7 @@ func (s *findingCounts) nameSentences(say sayer) {
 func (s *findingCounts) askSentences(made uint64, say sayer) {
 	for _, path := range s.made.mostFirst() {
 		if x := s.made[path]; s.outsideSearch(s.made, path) >= 3 && strings.HasPrefix(path, "/") && !s.hasSentence(path) {
-			say("asked again", path, "a filesystem was asked for %s %d times, first at #%d", path, x.n, x.first)
+			say("asked again", path, "%d times a filesystem was asked for %s, first at #%d", x.n, path, x.first)
 		}
 	}
 	for _, dir := range s.madeIn.mostFirst() {

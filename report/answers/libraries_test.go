@@ -50,7 +50,7 @@ func TestALibrarySearchIsOneFinding(t *testing.T) {
 	add(99, "stat", "/lib/x86_64", "/lib/x86_64")
 	want := []string{
 		"library search: 60 of 71 failures (85 %) look like a search for libraries, first at #2: 30 for libc.so.6 in 3 directories, 30 stats of such directories; 60 of 71 dentries (85 %) were allocated for it; no later successful open of libc.so.6 is recorded",
-		"failing path: 10 of 71 failures (14 %) are ENOENT of /etc/ld.so.preload, first at #14; a filesystem was asked for it 10 times",
+		"failing path: 10 of 71 failures (14 %) are ENOENT of /etc/ld.so.preload, first at #14; 10 times a filesystem was asked for it",
 	}
 	if got := foundOf(NewSummarizer(tracetest.Header()), calls...); !slices.Equal(got, want) {
 		t.Errorf("found\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -73,12 +73,12 @@ func TestWhatIsNoLibrarySearch(t *testing.T) {
 	}{
 		"unlinked as well": {slices.Concat(repeated(10, call{"open", "/lib/liba.so"}), repeated(6, call{"open", "/lib/libb.so"}, call{"unlink", "/lib/libb.so"})), []string{
 			"library search: 16 of 22 failures (73 %) look like a search for libraries, first at #2: 16 for liba.so and 1 other name in 1 directory; 16 of 22 dentries (73 %) were allocated for it; no later successful open of liba.so or 1 other name is recorded",
-			"failing path: 12 of 22 failures (55 %) are ENOENT of /lib/libb.so, first at #22; a filesystem was asked for it 12 times"}},
+			"failing path: 12 of 22 failures (55 %) are ENOENT of /lib/libb.so, first at #22; 12 times a filesystem was asked for it"}},
 		"a poll of the directory": {slices.Concat(repeated(5, call{"open", "/plug/liba.so"}), repeated(100, call{"stat", "/plug"})), []string{
-			"failing path: 100 of 105 failures (95 %) are ENOENT of /plug, first at #12; a filesystem was asked for it 100 times",
+			"failing path: 100 of 105 failures (95 %) are ENOENT of /plug, first at #12; 100 times a filesystem was asked for it",
 			"library search: 6 of 105 failures (6 %) look like a search for libraries, first at #2: 5 for liba.so in 1 directory, 1 stat of such directories; 6 of 105 dentries (6 %) were allocated for it; no later successful open of liba.so is recorded"}},
 		"too few": {repeated(4, call{"stat", "/lib/x.so"}, call{"unlink", "/lib/x.so"}), []string{
-			"failing path: 8 of 8 failures (100 %) are ENOENT of /lib/x.so, first at #2; a filesystem was asked for it 8 times"}},
+			"failing path: 8 of 8 failures (100 %) are ENOENT of /lib/x.so, first at #2; 8 times a filesystem was asked for it"}},
 	} {
 		var calls []*replay.PathCall
 		for i, c := range test.calls {

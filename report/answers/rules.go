@@ -67,7 +67,7 @@ func (s *Summarizer) failingPaths() (out []Finding) {
 		errno, path, _ := strings.Cut(e.Key, " ")
 		what := fmt.Sprintf("%s are %s of %s, first at #%d", ofAll(e.Amount, s.Total.Failed, "failures"), errno, replay.Printable(path), e.What.call)
 		if x := s.again.find(hashOf("", path), "", path); x != nil && x.Amount >= someAsked && known(path) {
-			what += fmt.Sprintf("; a filesystem was asked for it %d times", x.Amount)
+			what += fmt.Sprintf("; %d times a filesystem was asked for it", x.Amount)
 		}
 		out = append(out, s.failing(e.Amount, path, what, "replay", "--errno", errno, "--path", path, "FILE"))
 	}
@@ -196,7 +196,7 @@ func (s *Summarizer) askedAgain() (out []Finding) {
 		return s.beside(e.Amount, &e.What) >= someAsked && known(e.Key) && !s.named(e.Key)
 	}
 	for _, e := range outstanding(s.again, again) {
-		out = append(out, s.about(e.Key, fmt.Sprintf("a filesystem was asked for %s %d times, first at #%d", replay.PrintablePath(e.Key), e.Amount, e.What.call), showing(e.Key)...))
+		out = append(out, s.about(e.Key, fmt.Sprintf("%d times a filesystem was asked for %s, first at #%d", e.Amount, replay.PrintablePath(e.Key), e.What.call), showing(e.Key)...))
 	}
 	return out
 }

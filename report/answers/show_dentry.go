@@ -179,7 +179,7 @@ func (l *life) step(m *replay.Model, s *replay.Step) {
 	e := s.Event
 	if way := lookups[e.Role]; way != "" {
 		if e.Phase == schema.Exit && (e.Role != schema.RoleLookup || !l.chains) { // a d_lookup is shown by the __d_lookup within it
-			l.found.add(&l.lines, e, "found "+way+state(e)+by1(m))
+			l.found.add(&l.lines, e, "found "+way+state(e)+byProgram(m))
 		}
 		return
 	}
@@ -190,12 +190,12 @@ func (l *life) step(m *replay.Model, s *replay.Step) {
 		return
 	}
 	if e.Columns.Has(schema.ColumnRet) && e.Phase == schema.Exit && s.Call != nil {
-		l.opened.add(&l.lines, e, "returned by "+e.Role.Label()+" of "+replay.Printable(s.Call.Enter.Name)+by1(m))
+		l.opened.add(&l.lines, e, "returned by "+e.Role.Label()+" of "+replay.Printable(s.Call.Enter.Name)+byProgram(m))
 	}
 }
 
-// by1 is like by, but without the process and the call, so that similar lines can be merged.
-func by1(m *replay.Model) string {
+// byProgram is like by, but without the process and the call, so that similar lines can be merged.
+func byProgram(m *replay.Model) string {
 	if t := m.EventContext().Task; t != nil {
 		return " by " + replay.Printable(t.Program)
 	}
