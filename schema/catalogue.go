@@ -162,7 +162,9 @@ func shape(columns ...Column) *Shape {
 }
 
 // Catalogue returns every role that a trace can hold, in the order of Role.
-func Catalogue() []RoleInfo { return slices.Clone(catalogue) }
+func Catalogue() []RoleInfo {
+	return slices.Clone(catalogue)
+}
 
 // catalogue is what Catalogue returns; nothing writes to it.
 var catalogue = []RoleInfo{

@@ -196,16 +196,23 @@ func TestFileIsOneProtobufMessage(t *testing.T) {
 	}
 }
 
-func oneMessage(t *testing.T, b []byte) {
+// messageOf returns a file as one message.
+func messageOf(t *testing.T, b []byte) *schema.Trace {
+	t.Helper()
 	dec, _ := zstd.NewReader(bytes.NewReader(b))
 	raw, err := io.ReadAll(dec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var trace schema.Trace
-	if err := proto.Unmarshal(raw, &trace); err != nil {
+	trace := new(schema.Trace)
+	if err := proto.Unmarshal(raw, trace); err != nil {
 		t.Fatal(err)
 	}
+	return trace
+}
+
+func oneMessage(t *testing.T, b []byte) {
+	trace := messageOf(t, b)
 	if len(trace.ProtoReflect().GetUnknown()) > 0 {
 		t.Error("unknown fields in Trace")
 	}
