@@ -175,7 +175,8 @@ func (o *Objects) compare(d *Object, e *schema.Event, now *identity) {
 		}
 	}
 	if o.checks.inode && was.inodeKnown && now.inodeKnown && was.inode != now.inode && !freeRoles.Has(e.Role) {
-		switch given := givesInode.Has(e.Role); {
+		given := givesInode.Has(e.Role)
+		switch {
 		case now.inode == 0 && (d.last.deleteBegun || d.Killed != 0):
 		case now.inode == 0:
 			o.contradict(d, e, now, noInode, d.last.time)

@@ -70,7 +70,8 @@ func (t *text) call(dst *shown.Text, s *Step) {
 // putPhaseMark appends whether a line is the entry or the exit of a call, or has only one moment.
 func putPhaseMark(dst *shown.Text, e *schema.Event) {
 	p := e.PhaseInFile()
-	switch _, known := e.Role.Info(); {
+	_, known := e.Role.Info()
+	switch {
 	case known && !e.Role.Paired() || p == schema.Whole:
 		dst.Put("- ") // one moment, not a call
 	case p == schema.Enter:

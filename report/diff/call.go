@@ -111,7 +111,8 @@ func (c *call) nameAt(e *schema.Event) (flags, int32) {
 	if addr == 0 {
 		return 0, 0
 	}
-	switch whole := paths.Has(e.Role); {
+	whole := paths.Has(e.Role)
+	switch {
 	case whole && e.Name != "":
 		c.path, c.length = addr, uint64(len(e.Name)) // other buffers may lie close behind
 	case whole, c.path == 0 && !begins.Has(e.Role):

@@ -103,7 +103,8 @@ func (l *line) text() string {
 	if l.is(returned | noEntry) {
 		arrow = " → "
 	}
-	switch made := begins.Has(l.role) && l.is(returned); {
+	made := begins.Has(l.role) && l.is(returned)
+	switch {
 	case l.errno != 0:
 		add(true, "%s%s", arrow, schema.ErrnoText(int(l.errno)))
 	case answers.Has(l.role):
