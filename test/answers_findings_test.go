@@ -76,10 +76,12 @@ type findingCounts struct {
 	presentFiles                         []string             // three for each finding: its path, what is missing, and the sentence
 	attempts                             map[uint32][]attempt // by process: calls that failed, and opens of libraries
 	exitSentences                        []string             // sentences about processes that failed
+	exitCalls                            []string             // the same processes, each with its last failed call
+	failedChild                          map[uint32]string    // by process: the last of its children that failed
 }
 
 func newFindingCounts() findingCounts {
-	return findingCounts{made: callCounts{}, madeIn: callCounts{}, failing: callCounts{}, missing: callCounts{}, left: callCounts{}, search: search{opened: map[string]bool{}, names: callCounts{}, dirs: callCounts{}, last: map[uint32]string{}}, targets: map[string][2]string{}, targetCalls: map[string][2]uint64{}, attempts: map[uint32][]attempt{}}
+	return findingCounts{made: callCounts{}, madeIn: callCounts{}, failing: callCounts{}, missing: callCounts{}, left: callCounts{}, search: search{opened: map[string]bool{}, names: callCounts{}, dirs: callCounts{}, last: map[uint32]string{}}, targets: map[string][2]string{}, targetCalls: map[string][2]uint64{}, attempts: map[uint32][]attempt{}, failedChild: map[uint32]string{}}
 }
 
 func (s *findingCounts) callEnded(u *use, e *replayEvent, p *dentryPaths) {
@@ -149,12 +151,14 @@ type attempt struct {
 }
 
 // processExited handles the exit of a process.
-func (s *findingCounts) processExited(e *replayEvent) {
-	all := s.attempts[e.PID]
+func (s *findingCounts) processExited(e *replayEvent, program string, parent uint32) {
+	all, after := s.attempts[e.PID], s.failedChild[e.PID]
 	delete(s.attempts, e.PID)
 	if e.Status == 0 {
 		return
 	}
+	status := schema.WaitStatus(e.Status)
+	s.failedChild[parent] = fmt.Sprintf(", after its child %s/%d at #%d, %s", program, e.PID, e.ID, status)
 	apart := ""
 	for i, a := range slices.Backward(all) {
 		later := func(b attempt) bool { return b.errno == "" && b.library == a.library }
@@ -165,10 +169,27 @@ func (s *findingCounts) processExited(e *replayEvent) {
 			apart = ", apart from searches for libraries that it opened"
 			continue
 		}
-		s.exitSentences = append(s.exitSentences, fmt.Sprintf("%s/%d ended at #%d, %s; its last recorded failed call%s: %s of %s, %s, #%d", a.program, e.PID, e.ID, schema.WaitStatus(e.Status),
-			apart, operationOf[a.Role], strings.ReplaceAll(a.path(), "\r", `\r`), a.errno, a.ID))
+		call := fmt.Sprintf("%s of %s, %s, #%d", operationOf[a.Role], strings.ReplaceAll(a.path(), "\r", `\r`), a.errno, a.ID)
+		s.exitSentences = append(s.exitSentences, fmt.Sprintf("%s/%d ended at #%d, %s%s; its last recorded failed call%s: %s", a.program, e.PID, e.ID, status, after, apart, call))
+		s.exitCalls = append(s.exitCalls, fmt.Sprintf("%s/%d (%s)", a.program, e.PID, call))
 		return
 	}
+}
+
+// exitFindings makes the sentences about processes that failed: of the first two, and one of the others, four by name.
+func (s *findingCounts) exitFindings() []string {
+	if len(s.exitSentences) <= 2 {
+		return s.exitSentences
+	}
+	others := s.exitCalls[2:]
+	count := fmt.Sprintf("%d more processes ended so later: ", len(others))
+	if len(others) == 1 {
+		count = "1 more process ended so later: "
+	}
+	if len(others) > 4 {
+		others = append(slices.Clone(others[:4]), "…")
+	}
+	return append(slices.Clone(s.exitSentences[:2]), count+strings.Join(others, ", "))
 }
 
 // unnamed matches the name of a file made with O_TMPFILE.
@@ -296,8 +317,8 @@ func (r *computedSummary) sentences() map[string][]string {
 		say("file that is there", s.presentFiles[i], "%s", s.presentFiles[i+2])
 		s.mentioned = append(s.mentioned, s.presentFiles[i+1])
 	}
-	for _, end := range s.exitSentences {
-		say("failed process", "", "%s", end)
+	if ends := s.exitFindings(); ends != nil {
+		out["failed process"] = ends
 	}
 	s.searchSentence(r.failed, made, say)
 	s.endingSentences(r.failed, say)

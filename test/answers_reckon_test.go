@@ -93,11 +93,12 @@ func (r *summaryBuilder) task(e *replayEvent) {
 	switch e.Role {
 	case "fork":
 		r.processes[e.Child] = &process{parent: e.PID}
+		delete(r.findings.failedChild, e.Child)
 	case "exec":
 		p.execs = append(p.execs, e.Name)
 	case "exit":
 		p.exited = e.ID
-		r.findings.processExited(e)
+		r.findings.processExited(e, r.comm[e.PID], p.parent)
 	}
 }
 

@@ -45,7 +45,7 @@ const (
 // finding about.
 var Rules = []Rule{
 	{"file that is there", "an exec failed with ENOENT although its own path led to a file: another path that it opened is missing, an interpreter or a loader", (*Summarizer).others},
-	{"failed process", "a process ended with another exit code than 0 or by a signal, and a call of it had failed: the last that did, apart from searches for libraries that it opened later; the first 2 such processes", (*Summarizer).failedProcesses},
+	{"failed process", "a process ended with another exit code than 0 or by a signal, and a call of it had failed: the last that did, apart from searches for libraries that it opened later; the last of its children that ended so before it; the first 2 such processes, and how many more there are, 4 of them by name", (*Summarizer).failedProcesses},
 	{"library search", "opens, stats and accesses of names that end in .so, or in .so. and a version, failed with ENOENT 5 times or more; these calls, and a stat with ENOENT of its directory that the thread makes next, as a loader does, count in the numbers of all rules, and for none that anything stands out", (*Summarizer).librarySearch},
 	{"missing file", "paths that end in one name failed with ENOENT 5 times or more, and in 10 % of all failures, and no one path in half of those", (*Summarizer).missingFiles},
 	{"failing path", "a path that is recorded failed with one errno 5 times or more, and in 10 % of all failures", (*Summarizer).failingPaths},

@@ -20,61 +20,8 @@ type place struct {
 	errno int
 }
 
-// maxAlike bounds the distinct entries that are counted separately, in one list.
-const maxAlike = 64
-
 // maxOwn bounds the calls on a path whose ids are remembered.
 const maxOwn = 1 << 14
-
-// alike counts occurrences by key, in the order of first occurrence.
-type alike[K comparable] struct {
-	at    map[K]*sighting
-	order []*sighting
-	more  uint64 // occurrences of keys beyond maxAlike
-}
-
-type sighting struct {
-	text        string
-	first, last uint64
-	at, n       uint64
-}
-
-// add counts an occurrence of key at an event and its time. text is called only for the first occurrence of
-// a key.
-func (a *alike[K]) add(key K, id, at uint64, text func() string) {
-	x := a.at[key]
-	if x == nil {
-		if len(a.order) >= maxAlike {
-			a.more++
-			return
-		}
-		if a.at == nil {
-			a.at = make(map[K]*sighting)
-		}
-		x = &sighting{text: text(), first: id, at: at}
-		a.at[key] = x
-		a.order = append(a.order, x)
-	}
-	x.n++
-	x.last = id
-}
-
-// sections lists the entries, or returns nil if there are none. rest names the given number of occurrences
-// beyond maxAlike.
-func (a *alike[K]) sections(title string, rest func(uint64) string) []Section {
-	var l lines
-	for _, x := range a.order {
-		text := x.text
-		if x.n > 1 {
-			text += fmt.Sprintf(", %s until #%d", times(x.n), x.last)
-		}
-		l.add(x.first, x.at, "%s", text)
-	}
-	if a.more > 0 {
-		l.add(0, 0, "and %s", rest(a.more))
-	}
-	return l.sections(title)
-}
 
 // led counts where a call led.
 func led(to *alike[place], c *replay.PathCall) {
@@ -128,17 +75,30 @@ func ask(to *alike[asked], m *replay.Model, c *replay.PathCall, i int) {
 
 // mentions collects what is known of a path or a name.
 type mentions struct {
-	calls, gone, claims lines
-	led                 alike[place]
-	asked               alike[asked]
+	calls, claims lines
+	led           alike[place]
+	asked         alike[asked]
+	gone          alike[span]
 }
 
-// absent adds one span of time in which a dentry was negative, unless the call that looked it up then made
+// span is the key for times in which a dentry was negative.
+type span struct {
+	path, program, operation, ended, by string
+	birth                               replay.Birth
+	hits, evict                         uint64
+}
+
+// absent counts one span of time in which a dentry was negative, unless the call that looked it up then made
 // the file.
 func (x *mentions) absent(n *replay.Negative) {
 	if n.Fate == replay.FateMade {
 		return
 	}
+	key := span{replay.InDir(n.Dir, n.Name), n.Program, n.Operation, became(n), n.EndBy, n.Birth, n.Hits, n.Evict}
+	x.gone.add(key, n.Born, n.BornAt, func() string { return absence(n) })
+}
+
+func absence(n *replay.Negative) string {
 	text := fmt.Sprintf("D%d %s without inode, born by %s of %s", n.Dentry.Seq, replay.PrintablePath(replay.InDir(n.Dir, n.Name)), n.Birth,
 		process(n.Program, n.PID))
 	if n.Call != 0 {
@@ -150,7 +110,7 @@ func (x *mentions) absent(n *replay.Negative) {
 	if n.Evict != 0 {
 		text += fmt.Sprintf(", in drop_caches #%d", n.Evict)
 	}
-	x.gone.add(n.Born, n.BornAt, "%s", text)
+	return text
 }
 
 // became says what became of a negative dentry.
@@ -172,9 +132,12 @@ func became(n *replay.Negative) string {
 // negative dentries.
 func (x *mentions) sections(calls, asked, gone string) []Section {
 	out := x.calls.begun().sections(plural.Of(x.calls.total, "call") + " on " + calls)
-	out = append(out, x.led.sections("what they led to", func(n uint64) string { return plural.Of(n, "call") + " to more places" })...)
-	out = append(out, x.asked.sections(asked, func(n uint64) string { return times(n) + " with other outcomes" })...)
-	return append(append(out, x.gone.sections(gone)...), x.claims.sections("claims about it")...)
+	again := func(n uint64) string { return ", " + times(n) }
+	out = append(out, x.led.sections("what they led to", again, func(n uint64) string { return plural.Of(n, "call") + " to more places" })...)
+	out = append(out, x.asked.sections(asked, again, func(n uint64) string { return times(n) + " with other outcomes" })...)
+	others := func(n uint64) string { return fmt.Sprintf("; %d more like it", n-1) }
+	out = append(out, x.gone.sections(gone, others, func(n uint64) string { return fmt.Sprintf("%d more, unlike these", n) })...)
+	return append(out, x.claims.sections("claims about it")...)
 }
 
 // given reports whether s is the word that was given, either literally or in the escaped form that dtrec

@@ -114,7 +114,11 @@ type Summarizer struct {
 	inner     replay.PathCall      // the last failed call that was nested in another
 	execs     []interpreter        // the first execs that failed because another file was missing
 	failed    map[uint32]*failures // by process
-	endings   []failedEnd          // processes that ended badly
+
+	endings    []failedEnd // processes that ended badly: the first perRule+maxNamed of endedBadly
+	endedBadly uint64
+	failedLeft bool        // failed had no room for some
+	children   []failedEnd // the first maxFailing processes with a fork that ended badly, without a call
 }
 
 // example keeps the first of many calls.
