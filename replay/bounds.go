@@ -15,7 +15,7 @@ import (
 // recording of a sound kernel does not come near those on calls. One with very many dentries reaches
 // objectsBudget; the dentries not seen for longest are then forgotten.
 const (
-	maxThreads    = 1 << 16  // threads whose state a printer keeps
+	maxThreads    = 1 << 16  // threads whose path calls, or lines of a kernel log, are remembered
 	maxDepth      = 128      // nested calls of one thread
 	callsBudget   = 8 << 20  // bytes of all calls in progress
 	callBytes     = 512      // bytes of one, about, its share of the thread included
@@ -37,16 +37,23 @@ func (s *State) limitCalls(t *thread) (dropped bool) {
 	}
 	s.entries = 0
 	bytes, first := 0, uint64(math.MaxUint64)
+	clear(s.execing)
 	for _, t := range s.threads {
 		t.each(func(c *Call) {
 			bytes += callBytes + len(c.Enter.Name)
 			first = min(first, c.Enter.Time)
 		})
+		for _, c := range t.calls {
+			if execRoles.Has(c.Enter.Role) {
+				s.execing[c.Enter.PID] = append(s.execing[c.Enter.PID], t)
+			}
+		}
 	}
 	if bytes > callsBudget {
 		s.Losses.addDropped(first, s.now)
 		s.EachInProgress(func(c *Call) { s.giveUp(c) })
 		clear(s.threads)
+		clear(s.execing)
 		s.last, dropped = nil, true
 	}
 	s.idle = nil

@@ -172,7 +172,7 @@ func (m *Model) event(e *schema.Event) *Step {
 func (m *Model) threadOf(e *schema.Event) *threadCalls {
 	same := m.comm == e.Comm
 	m.comm = e.Comm // mostly the next event's string is at the same address, so its bytes need not be compared
-	if t := m.unchanged; same && t != nil && t.tid == e.TID && t.task != nil && t.task.PID == e.PID {
+	if t := m.unchanged; same && t != nil && t.tid == e.TID && !t.task.gone && t.task.PID == e.PID {
 		t.task.LastAt = max(t.task.LastAt, e.Time)
 		return t
 	}
@@ -194,7 +194,7 @@ func (m *Model) updateThread(e *schema.Event) *threadCalls {
 		}
 		m.last = t
 	}
-	if t.task == nil || t.task.PID != e.PID {
+	if t.task == nil || t.task.gone || t.task.PID != e.PID {
 		t.task = m.task(e.PID, e.TID)
 		t.comm = ""
 	}

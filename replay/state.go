@@ -13,12 +13,13 @@ type State struct {
 	onGivenUp      []func(*Call)         // see OnGivenUp
 	onRenamed      func(from, to uint32) // called when a thread has got another's id; may be nil
 	threads        map[uint32]*thread
-	idle           []*thread // threads without a call in progress, for reuse
-	last           *thread   // the thread of the last event, still in threads
-	tookMissing    bool      // an exit whose role has TOOK came without it
-	paired         Roles     // roles recorded on entry and on exit
-	logged         bool      // a kernel log: an event without a thread is not paired
-	evictsRecorded bool      // the entry and exit of every drop_caches are recorded, or their loss is
+	execing        map[uint32][]*thread // by process: the threads that entered an execve; some have left it since
+	idle           []*thread            // threads without a call in progress, for reuse
+	last           *thread              // the thread of the last event, still in threads
+	tookMissing    bool                 // an exit whose role has TOOK came without it
+	paired         Roles                // roles recorded on entry and on exit
+	logged         bool                 // a kernel log: an event without a thread is not paired
+	evictsRecorded bool                 // the entry and exit of every drop_caches are recorded, or their loss is
 	now            uint64
 	skipped        bool   // events before resumedAt were skipped: an exit may have its entry there
 	resumedAt      uint64 // time of the first event after the skipped ones
@@ -60,9 +61,9 @@ type Call struct {
 // New returns the state before the first event.
 func New(h *schema.Header) *State {
 	s := &State{
-		threads: make(map[uint32]*thread),
-		logged:  h.Logged(),
-		paired:  pairedRoles(h),
+		threads: make(map[uint32]*thread), execing: make(map[uint32][]*thread),
+		logged: h.Logged(),
+		paired: pairedRoles(h),
 	}
 	s.Objects = newObjects(h, &s.Losses)
 	enters, _ := RolesByPhase(h)
@@ -213,6 +214,9 @@ func (s *State) enter(t *thread) {
 		c.Open = s.step.Open
 	}
 	s.step.Call = c
+	if execRoles.Has(e.Role) {
+		s.execing[e.PID] = append(s.execing[e.PID], t)
+	}
 	if t.calls = append(t.calls, c); len(t.calls) == 1 || e.Time < t.first {
 		t.first = e.Time
 	}

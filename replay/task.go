@@ -35,6 +35,7 @@ type Task struct {
 	key    uint32 // in Model.tasks
 	leader bool   // Program is the name of its first thread
 	bytes  int    // of the strings it holds
+	gone   bool   // it has been handed out: a thread of it belongs to another process of that pid, or comes later
 }
 
 // ThreadOnly reports whether the trace does not say which process it is, as the text of a trace buffer may name
@@ -93,9 +94,6 @@ func (m *Model) limitTasks() {
 			m.handOutTask(t.key)
 		}
 	}
-	for _, s := range m.threads {
-		s.task = nil
-	}
 }
 
 // tasksInOrder returns the known processes in the order of their first events.
@@ -106,6 +104,7 @@ func (m *Model) tasksInOrder() []*Task {
 // handOutTask hands out a process and forgets it.
 func (m *Model) handOutTask(key uint32) {
 	t := m.tasks[key]
+	t.gone = true
 	delete(m.tasks, key)
 	m.taskBytes -= t.bytes
 	if m.Task != nil && !m.State.logged && t.First+t.Forked != 0 {
@@ -183,13 +182,8 @@ func (m *Model) onFork(t *threadCalls, s *Step) {
 	}
 	if m.tasks[e.Child] != nil {
 		m.handOutTask(e.Child)
-		for _, s := range m.threads {
-			if s.task != nil && s.task.PID == e.Child {
-				s.task = nil
-			}
-		}
 	}
-	program := t.task.Program // m.task may forget t.task to make room
+	program := t.task.Program
 	child := m.task(e.Child, 0)
 	child.Parent, child.Forked, child.FirstAt, child.LastAt = e.PID, e.ID, e.Time, e.Time
 	child.Program = program // the cgroup is not inherited: it need not be the one its parent was last seen in

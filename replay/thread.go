@@ -45,14 +45,8 @@ func (s *State) onExec(e *schema.Event) {
 	if e.TID != e.PID {
 		return
 	}
-	var in []*thread
-	for _, t := range s.threads {
-		if t.inExec(e.PID) {
-			in = append(in, t)
-		}
-	}
+	in := s.inExecve(e.PID)
 	if len(in) > 1 {
-		slices.SortFunc(in, func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
 		for _, t := range in {
 			s.abandon(t)
 		}
@@ -70,6 +64,17 @@ func (s *State) onExec(e *schema.Event) {
 	if s.onRenamed != nil {
 		s.onRenamed(from, e.TID)
 	}
+}
+
+// inExecve returns the threads of a process that are in an execve, by thread id.
+func (s *State) inExecve(pid uint32) []*thread {
+	entered := s.execing[pid]
+	slices.SortFunc(entered, func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
+	in := slices.DeleteFunc(slices.Compact(entered), func(t *thread) bool { return s.threads[t.tid] != t || !t.inExec(pid) })
+	if s.execing[pid] = in; len(in) == 0 {
+		delete(s.execing, pid)
+	}
+	return in
 }
 
 // inExec reports whether the thread is in an execve of the process.

@@ -155,6 +155,38 @@ var costly = map[string]func(n int, emit emit){
 			emit(byTask(schema.Event{Role: schema.RoleFork, Phase: enter, Child: uint32(i + 2)}, i))
 		}
 	},
+	"forks-of-one-pid-beside-threads": func(n int, emit emit) {
+		for i := range min(n/2, 60_000) {
+			emit(byTask(schema.Event{Role: schema.RoleFork, Phase: enter, Child: uint32(i + 2)}, i))
+		}
+		for range n / 2 {
+			emit(schema.Event{Role: schema.RoleFork, Phase: enter, Child: 9})
+		}
+	},
+	"exits-beside-threads": func(n int, emit emit) {
+		for i := range min(n/2, 16_000) {
+			emit(byTask(openEntry("/x"), i+8))
+		}
+		for range n / 2 {
+			emit(schema.Event{Role: schema.RoleExit, Phase: enter})
+		}
+	},
+	"execs-beside-calls": func(n int, emit emit) {
+		for i := range min(n/2, 60_000) {
+			e := byTask(schema.Event{Role: schema.RoleExecve, Phase: enter}, i+8)
+			if i%2 == 0 {
+				e.PID = 7
+			}
+			emit(e)
+		}
+		for i := range n / 4 {
+			e := byTask(schema.Event{Role: schema.RoleExecve, Phase: enter}, i+8)
+			emit(e)
+			e.Phase = exit
+			emit(e)
+			emit(schema.Event{Role: schema.RoleExec, Phase: enter, Name: "x", NameLen: 1})
+		}
+	},
 	"moves": func(n int, emit emit) {
 		for i := range n / 2 {
 			e := dentryEvent(schema.RoleMove, enter, i, longName(i, 200))
