@@ -18,7 +18,7 @@ import (
 
 // thread is the state of one thread.
 type thread struct {
-	tid, pid     uint32
+	tid          uint32
 	call         *call  // in progress; nil: none
 	before, seen uint64 // times of its last event but one and its last event; 0: none
 	inside       bool   // it may be in a call whose entry was lost
@@ -47,7 +47,7 @@ func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 			Machine: replay.Printable(h.GetKernel().GetMachine()), Command: replay.Printable(command)},
 		in: in, names: newNamer(seed, h), both: p.in(q), logged: h.Logged(), losses: new(replay.Losses),
 		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), marks: make(map[uint64]mark),
-		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), commOf: make(map[uint32]string),
+		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), tids: make(map[uint32][]uint32), commOf: make(map[uint32]string),
 	}
 	if machine := h.GetKernel().GetMachine(); machine != other.GetKernel().GetMachine() {
 		r.machine = machine
@@ -66,8 +66,8 @@ func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 // read cuts the whole run into calls, thread by thread. The error is that of the source.
 func (r *run) read() error {
 	findings, err := report.Judge(r.in, report.Options{Bare: true, Follow: r.record})
-	r.abandon(0, math.MaxUint64)
-	r.findings, r.threads, r.last, r.spare, r.commOf = findings, nil, nil, nil, nil
+	r.abandonAll(math.MaxUint64)
+	r.findings, r.threads, r.tids, r.last, r.spare, r.commOf = findings, nil, nil, nil, nil, nil
 	return err
 }
 
@@ -86,7 +86,7 @@ func (r *run) record(m *report.Moment) {
 			r.event(s)
 		})
 	case *schema.Damage:
-		r.abandon(0, r.now)
+		r.abandonAll(r.now)
 	case *schema.Program:
 		r.ended(rec)
 	}
@@ -228,25 +228,36 @@ func (r *run) thread(e *schema.Event) *thread {
 	t := r.threads[e.TID]
 	if t == nil {
 		if len(r.threads) >= maxThreads {
-			r.abandon(0, r.now)
+			r.abandonAll(r.now)
 		}
-		t = &thread{tid: e.TID, pid: e.PID}
+		t = &thread{tid: e.TID}
 		r.threads[e.TID] = t
+		r.tids[e.PID] = append(r.tids[e.PID], e.TID)
 	}
 	r.last = t
 	return t
 }
 
-// abandon closes the calls in progress of the threads of a process, or of all threads if pid is 0, and
-// forgets the threads.
-func (r *run) abandon(pid uint32, now uint64) {
+// abandonAll closes the calls in progress of all threads, and forgets the threads.
+func (r *run) abandonAll(now uint64) {
 	for _, tid := range slices.Sorted(maps.Keys(r.threads)) {
-		if t := r.threads[tid]; pid == 0 || t.pid == pid {
-			r.close(t, now)
-			delete(r.threads, tid)
-			r.last = nil
-		}
+		r.close(r.threads[tid], now)
 	}
+	clear(r.threads)
+	clear(r.tids)
+	r.last = nil
+}
+
+// abandon does so for the threads of a process.
+func (r *run) abandon(pid uint32, now uint64) {
+	tids := r.tids[pid]
+	slices.Sort(tids)
+	for _, tid := range tids {
+		r.close(r.threads[tid], now)
+		delete(r.threads, tid)
+		r.last = nil
+	}
+	delete(r.tids, pid)
 }
 
 // close ends the call in progress of a thread. If the call encloses others, its exit was lost, and anything

@@ -45,6 +45,7 @@ type run struct {
 
 	// Used only while the run is read.
 	threads map[uint32]*thread
+	tids    map[uint32][]uint32 // by process: its threads in threads
 	last    *thread
 	now     uint64            // time of the last event, ns since boot
 	spare   *call             // whose memory the next call takes
