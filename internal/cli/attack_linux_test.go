@@ -104,6 +104,8 @@ func TestNoTextTakesAllMemory(t *testing.T) {
 		"items":               strings.Repeat("- x\n", 1<<20),
 		"paragraphs-of-marks": strings.Repeat(strings.Repeat("*a_ ", 1<<12)+"\n\n", 250),
 		"parens":              strings.Repeat("(", 1<<20) + "0x1 - 0x2",
+		"words":               strings.Repeat(strings.Repeat("a,", 1<<13)+"\n", 31),
+		"too many words":      strings.Repeat(strings.Repeat("a,", 1<<13)+"\n", 256),
 		"operations":          "(0x1" + strings.Repeat(" - 0x1", 1<<18) + " = 0x5)",
 	} {
 		file := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")+".md")

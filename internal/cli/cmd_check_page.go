@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/dtrec/dtrec/replay"
@@ -17,21 +18,22 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Bounds on a page: its bytes, the bytes of a line, its lines, and the marks that may begin or end an
-// emphasis, a link or a quotation. Parsing takes memory for each of them, and time that grows with the
-// square of the marks between two blank lines.
+// Bounds on a page: its bytes, the bytes of a line, its lines, the marks that may begin or end an emphasis, a
+// link or a quotation, and its words and signs. Parsing takes memory for each of them, and time that grows with
+// the square of the marks between two blank lines.
 const (
 	maxPage  = 4 << 20
 	maxLine  = 32 << 10
 	maxLines = 128 << 10
 	maxMarks = 32 << 10 // between two blank lines
 	allMarks = 256 << 10
+	maxWords = 1 << 20
 )
 
-// isDense reports whether a page has more lines, longer lines or more marks than the Markdown parser
-// handles in reasonable time.
+// isDense reports whether a page has more lines, longer lines, more marks or more words than are handled in
+// reasonable time.
 func isDense(markdown []byte) bool {
-	lines, marks, all := 0, 0, 0
+	lines, marks, all, words := 0, 0, 0, 0
 	for line := range bytes.Lines(markdown) {
 		if lines++; len(line) > maxLine || lines > maxLines {
 			return true
@@ -39,14 +41,19 @@ func isDense(markdown []byte) bool {
 		if len(bytes.TrimSpace(line)) == 0 {
 			marks = 0
 		}
+		inWord := false
 		for i, c := range line {
+			before := inWord
+			if inWord = c >= utf8.RuneSelf || c == '_' || unicode.In(rune(c), unicode.Letter, unicode.Digit); inWord && !before || !inWord && c > ' ' {
+				words++
+			}
 			if strings.IndexByte("*[!><`~", c) >= 0 || c == '_' && (i == 0 || i+1 == len(line) || line[i-1] == ' ' || line[i+1] == ' ') {
 				if all++; c != '`' {
 					marks++
 				}
 			}
 		}
-		if marks > maxMarks || all > allMarks || bytes.HasPrefix(bytes.ReplaceAll(line, []byte(" "), nil), bytes.Repeat([]byte(">"), maxQuoted)) {
+		if marks > maxMarks || all > allMarks || words > maxWords || bytes.HasPrefix(bytes.ReplaceAll(line, []byte(" "), nil), bytes.Repeat([]byte(">"), maxQuoted)) {
 			return true
 		}
 	}
@@ -72,7 +79,7 @@ func readPage(cmd *cobra.Command, path string) ([]byte, error) {
 	case bytes.HasPrefix(markdown, []byte("\x28\xb5\x2f\xfd")):
 		err, hint = errors.New("is a trace, and no page"), "first the page, then the trace: 'dtrec check --page PAGE.md FILE'"
 	case isDense(markdown):
-		err, hint = fmt.Errorf("has a line of more than %d KiB, more than %d lines, or too many marks", maxLine>>10, maxLines), "hold its parts one by one"
+		err, hint = fmt.Errorf("has a line of more than %d KiB, more than %d lines, or too many marks or words", maxLine>>10, maxLines), "hold its parts one by one"
 	case !isText(markdown):
 		err, hint = errors.New("is no text in UTF-8"), "convert it with iconv"
 	default:
