@@ -37,8 +37,8 @@ type Machine struct {
 // MemlockUnlimited is RLIM_INFINITY.
 const MemlockUnlimited = ^uint64(0)
 
-// Kernel functions that show which options a kernel was built with. Machine.Functions has true for each one
-// that exists.
+// Kernel functions that show which options a kernel was built with. Machine.Functions has an entry for each
+// one that exists.
 const (
 	FuncTrampoline = "bpf_trampoline_link_prog" // CONFIG_BPF_JIT
 	FuncFtrace     = "ftrace_set_filter_ip"     // CONFIG_DYNAMIC_FTRACE

@@ -161,7 +161,7 @@ func (p *perfetto) thread(pid, tid uint32, comm string) uint64 {
 	return track
 }
 
-// begin starts p.event with a type and a track; at completes and writes it.
+// begin starts p.event with a type and a track; writeEvent completes and writes it.
 func (p *perfetto) begin(kind, track uint64) {
 	p.event = appendVarint(appendVarint(p.event[:0], eventType, kind), eventTrack, track)
 }

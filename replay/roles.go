@@ -33,7 +33,7 @@ var (
 	openRoles    = RolesOf(schema.RoleOpen)  // what is looked up until they return belongs to them
 	evictRoles   = RolesOf(schema.RoleEvict) // what the thread kills until they return, they killed
 
-	rcuRoles = RolesOf(schema.RoleLookupRCU) // the roles of asks that run in rcu-walk
+	rcuRoles = RolesOf(schema.RoleLookupRCU) // those of lookupRoles that run in rcu-walk
 
 	reclaimRoles = unhashRoles | endRoles | freeRoles
 	changeRoles  = beginRoles | reclaimRoles | RolesOf(schema.RoleInsert, schema.RoleInstantiate, schema.RoleDelete, schema.RoleMove)

@@ -27,7 +27,7 @@ type want struct {
 	filter  Filter // a filter for this thing only
 	matched bool
 	message string // the message that it is not in the trace
-	hint    string // a hint to add to says; empty: none
+	hint    string // a hint to add to message; empty: none
 	names   *search
 }
 

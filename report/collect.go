@@ -271,8 +271,8 @@ func (c *collector) keep(it *Item, s Step) {
 	switch again := s.Event.ID == it.newest; {
 	case again && it.full:
 		return
-	case again:
-		c.take(cost)
+	case again: // whatever the room is: letGo gives it back
+		c.room -= cost
 	case it.events >= maxSteps || !c.take(cost):
 		it.More++
 		it.newest, it.full = s.Event.ID, true

@@ -274,7 +274,7 @@ func (s *Summarizer) otherTargets() (out []Finding) {
 			led = append(led, e)
 		}
 	}
-	slices.SortFunc(led, func(a, b *entry[destinations]) int { return int(a.What.firstID) - int(b.What.firstID) })
+	slices.SortFunc(led, func(a, b *entry[destinations]) int { return cmp.Compare(a.What.firstID, b.What.firstID) })
 	for _, e := range led[:min(len(led), perRule)] {
 		out = append(out, Finding{
 			What: fmt.Sprintf("%s led to %s at #%d, and to %s at #%d", replay.Printable(rootless(e.Key)), replay.PrintablePath(e.What.first), e.What.firstID,
