@@ -216,23 +216,32 @@ func (c *call) hasPaths() bool {
 }
 
 // lastName returns the coarse hash of the last component of its path that the call reached.
-func (c *call) lastName() (name uint64) {
-	at := int32(-1)
-	for i := range c.lines {
-		if l := &c.lines[i]; l.is(inPath) && l.at > at && !paths.Has(l.role) {
-			name, at = l.name.coarse, l.at
-		}
+func (c *call) lastName() uint64 {
+	if l := c.last(); l != nil {
+		return l.name.coarse
 	}
-	return name
+	return 0
 }
 
-// Flags that distinguish opens. Their values are those of the machines that use
+// last returns the first line about the last name of the path, or nil.
+func (c *call) last() (last *line) {
+	for i := range c.lines {
+		if l := &c.lines[i]; l.is(inPath) && (last == nil || l.at > last.at) && !paths.Has(l.role) {
+			last = l
+		}
+	}
+	return last
+}
+
+// Flags that distinguish opens, and one that does not. Their values are those of the machines that use
 // include/uapi/asm-generic/fcntl.h.
 const (
 	oAccess = 0o3
 	oCreat  = 0o100
 	oExcl   = 0o200
 	oTrunc  = 0o1000
+
+	oPath = 0o10000000
 )
 
 var openFlags = []struct {

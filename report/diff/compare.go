@@ -283,6 +283,9 @@ func (c *comparison) moves(singles []*single) {
 				c.pairs = append(c.pairs, p)
 			case a.missing != "", b.missing != "":
 				c.result.excuse(cmp.Or(a.missing, b.missing), p.at(a.title))
+			case a.listed && b.listed && a.same(b.digest):
+				c.result.Same++
+				c.result.excuse(whyListed, p.at(a.title))
 			case c.joins(gaps, p.at(a.title)):
 			default:
 				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...)}

@@ -28,6 +28,7 @@ type thread struct {
 const (
 	maxThreads   = 1 << 14
 	maxProcesses = 1 << 16
+	maxOpened    = 1 << 14 // dentries that programs have opened
 	maxUnseen    = 1024    // time ranges in which calls may have gone unseen
 	maxPrograms  = 4096    // programs whose exit code and output are kept
 	printedBytes = 4 << 20 // total size of their output
@@ -47,7 +48,7 @@ func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 			Machine: replay.Printable(h.GetKernel().GetMachine()), Command: replay.Printable(command)},
 		in: in, names: newNamer(seed, h), both: p.in(q), logged: h.Logged(), losses: new(replay.Losses),
 		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), marks: make(map[uint64]mark),
-		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), tids: make(map[uint32][]uint32), commOf: make(map[uint32]string),
+		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), tids: make(map[uint32][]uint32), commOf: make(map[uint32]string), opened: make(map[opening]bool),
 	}
 	if machine := h.GetKernel().GetMachine(); machine != other.GetKernel().GetMachine() {
 		r.machine = machine
@@ -67,7 +68,7 @@ func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 func (r *run) read() error {
 	findings, err := report.Judge(r.in, report.Options{Bare: true, Follow: r.record})
 	r.abandonAll(math.MaxUint64)
-	r.findings, r.threads, r.tids, r.last, r.spare, r.commOf = findings, nil, nil, nil, nil, nil
+	r.findings, r.threads, r.tids, r.last, r.spare, r.commOf, r.opened = findings, nil, nil, nil, nil, nil, nil
 	return err
 }
 
@@ -213,12 +214,28 @@ func (r *run) working(e *schema.Event) {
 // finish completes a call and keeps its digest, unless it was made on a descriptor only.
 func (r *run) finish(c *call) {
 	r.complete(c)
+	r.list(c)
 	if c.lossy = c.lossy || r.lost(c.from, c.to); c.lossy || !c.pathless() {
 		r.keep(c)
 	}
 	if cap(c.lines) <= 256 {
 		r.spare = c
 	}
+}
+
+// list notes whether a call is about a name in a directory that the program has opened, and what it opens itself.
+func (r *run) list(c *call) {
+	if l := c.last(); l != nil && l.in > 0 && len(r.opened) > 0 {
+		c.listed = r.opened[opening{c.comm, c.places[l.in-1]}]
+	}
+	own := c.own()
+	if own == nil || !opens.Has(c.kind) || own.value>>32&(oAccess|oCreat|oPath) != 0 || own.out == 0 {
+		return
+	}
+	if len(r.opened) >= maxOpened {
+		clear(r.opened)
+	}
+	r.opened[opening{c.comm, c.places[own.out-1]}] = true
 }
 
 func (r *run) thread(e *schema.Event) *thread {

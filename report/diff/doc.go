@@ -42,7 +42,9 @@
 //     agree; this includes a dentry allocated in vain;
 //   - the order of calls made by different threads, or by different processes of the same
 //     name, and which of them therefore finds a name cached. The order of calls belongs to
-//     the program only where a single thread made them.
+//     the program only where a single thread made them;
+//   - the order of calls, alike but for it, on names of a directory that the program had
+//     opened: reading one gives its names in the order of the filesystem.
 //
 // Where events were lost, differences are not reported, and if there are none elsewhere the runs are not called
 // the same either. Once a watch set was full, that holds for the ends of dentries and for what others than the

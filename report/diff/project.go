@@ -26,6 +26,7 @@ const (
 	whyOlder       = "one run found a dentry in the cache that is older than its recording, the other allocated it"
 	whyAgain       = "one run asked the cache again and got the same answers"
 	whyOrder       = "calls of different threads came in another order"
+	whyListed      = "names of a directory that the program had opened came in another order"
 	whyConsequence = "a difference above has changed what the cache has of the name"
 	whyFound       = "threads that came in another order found names in another state"
 	whyLost        = "events were lost there"

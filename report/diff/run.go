@@ -50,7 +50,15 @@ type run struct {
 	now     uint64            // time of the last event, ns since boot
 	spare   *call             // whose memory the next call takes
 	commOf  map[uint32]string // by process: the name under which it last made a call
-	rulings []report.Ruling   // that came with the current event
+	opened  map[opening]bool
+	rulings []report.Ruling // that came with the current event
+}
+
+// opening is a dentry that a program has opened to read. It may since have ended, and another one have its
+// address.
+type opening struct {
+	comm   string
+	dentry uint64
 }
 
 // ended keeps how a program ended and what it printed, within the bounds.
@@ -74,6 +82,7 @@ type digest struct {
 	further uint32      // id of the last event minus first
 	kind    schema.Role // of the event that decides what the call is; 0: lookups without further effect
 	lossy   bool        // events of it may have been lost
+	listed  bool        // the program had opened the directory of its last name, so that it can have read its names
 	watched bool        // nothing in it shows that a recorded task made it. Of others only what they do to watched dentries is recorded
 }
 
