@@ -184,7 +184,7 @@ func (t *Target) inquiries(h *schema.Header) []*inquiry {
 	case strings.Contains(t.given, "/") || strings.HasPrefix(t.given, "…"):
 		return []*inquiry{pathOf(t.given), called}
 	}
-	return []*inquiry{nameOf(t.given), called}
+	return []*inquiry{called, nameOf(t.given)}
 }
 
 // tee passes each record to the model of the inquiries while report.Judge reads the same trace.

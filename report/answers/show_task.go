@@ -84,7 +84,7 @@ func processOf(pid uint32) *inquiry {
 	}
 }
 
-// programOf shows the processes that had the name, or a thread with it, in the order in which they ended.
+// programOf shows the processes that had the name, or a thread with it, in the order of their first events.
 func programOf(name string) *inquiry {
 	var called lines
 	threads := false // the trace does not say which processes they are of
@@ -96,7 +96,11 @@ func programOf(name string) *inquiry {
 				if threads = threads || t.ThreadOnly(); t.ThreadOnly() {
 					who = fmt.Sprintf("thread %d", t.Threads[0])
 				}
-				called.add(t.First, t.FirstAt, "%s %s: %s, %d failed", who, strings.Join(printables(t.Programs), ", then "), plural.Of(t.Calls, "path call"), t.Failed)
+				ended := ""
+				if t.Exited != 0 {
+					ended = fmt.Sprintf("; ended at #%d, %s", t.Exited, t.Status)
+				}
+				called.add(t.First, t.FirstAt, "%s %s: %s, %d failed%s", who, strings.Join(printables(t.Programs), ", then "), plural.Of(t.Calls, "path call"), t.Failed, ended)
 			}
 		},
 		sections: func() []Section {
@@ -104,7 +108,7 @@ func programOf(name string) *inquiry {
 			if threads {
 				what = "thread"
 			}
-			return called.sections(plural.Of(called.total, what) + " called " + replay.Printable(replay.Unescape(name)))
+			return called.begun().sections(plural.Of(called.total, what) + " called " + replay.Printable(replay.Unescape(name)))
 		},
 	}
 }
