@@ -33,6 +33,7 @@ type Verdicts struct {
 	Doubts    []DoubtVerdict   `json:"doubts"`
 	Without   string           `json:"without,omitempty"` // roles left out on request
 	Ablations []Ablation       `json:"falls,omitempty"`   // what was proven with these roles and no longer is
+	Picked    []string         `json:"picked,omitempty"`  // the filters as flags: claims are of what they pick, events and losses of the whole trace
 }
 
 // ProgramVerdict counts the claims of one program; the program "" stands for all programs together.

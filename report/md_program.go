@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/plural"
 	"github.com/dtrec/dtrec/report/md"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -227,7 +228,7 @@ func (p *page) foldedItem(it *Item) {
 	} else if it.Open {
 		p.folded(func() { p.open(it) }, "open %d of this program, <code>%s</code>%s: %s, %d events; %s", it.N, md.Element(it.Path), toExecute(it), came(it), events, it.Why.words())
 	} else {
-		p.folded(func() { p.open(it) }, "outside any open%s: %d events%s", it.walks(), events, alike(it.Alike))
+		p.folded(func() { p.open(it) }, "outside any open%s: %s%s", it.walks(), plural.Of(events, "event"), alike(it.Alike))
 	}
 }
 
@@ -235,7 +236,7 @@ func alike(n int) md.Literal {
 	if n == 0 {
 		return ""
 	}
-	return md.Literal(fmt.Sprintf(", and %d more runs of the same functions with the same outcome", n))
+	return md.Literal(", and " + plural.Of(uint64(n), "more run") + " of the same functions with the same outcome")
 }
 
 // walks returns the first path that was walked in a run of events outside any open.

@@ -77,7 +77,7 @@ var sentences = func() []sentence {
 		return is(m[1], r.across[r.comm])
 	})
 	add("<details><summary>(examples of proven claims|what each probe reads, and the claims that need it)</summary>", func(*reader, []string) bool { return true })
-	add(`<details><summary>outside any open(?:, (.*))?: `+n+` events(?:, and `+n+` more runs of the same functions with the same outcome)?</summary>`, func(r *reader, m []string) bool {
+	add(`<details><summary>outside any open(?:, (.*))?: `+n+` events?(?:, and `+n+` more runs? of the same functions with the same outcome)?</summary>`, func(r *reader, m []string) bool {
 		r.within, r.stray = false, int(parse(m[2]))
 		alike := 0
 		if m[3] != "" {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -217,7 +218,16 @@ func (s *findingCounts) addTarget(path, to string, call uint64) {
 	s.targets[path], s.targetCalls[path] = led, at
 }
 
-func percent(n, of uint64) string { return fmt.Sprintf("%.0f %%", float64(n)*100/float64(of)) }
+func percent(n, of uint64) string {
+	switch rounded := math.RoundToEven(float64(n) * 100 / float64(of)); {
+	case rounded == 0 && n > 0:
+		return "<1 %"
+	case rounded == 100 && n < of:
+		return ">99 %"
+	default:
+		return fmt.Sprint(rounded, " %")
+	}
+}
 
 // sayer adds a sentence of a rule. About is the path or name that later rules then skip, or "".
 type sayer func(rule, about, format string, args ...any)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/report/suite"
 	"github.com/spf13/cobra"
@@ -77,7 +78,9 @@ func runCheck(cmd *cobra.Command, args []string, o *checkOptions) error {
 	failed := eachFile(cmd, args, "judged", func(file string) error {
 		f, err := findings(cmd, file, o.findingsOptions)
 		if err == nil {
-			names, runs = append(names, inputName(file)), append(runs, f.Verdicts())
+			v := f.Verdicts()
+			v.Picked = o.givenFilters(cmd)
+			names, runs = append(names, inputName(file)), append(runs, v)
 		}
 		return err
 	})
@@ -105,7 +108,10 @@ func (o *checkOptions) write(cmd *cobra.Command, several bool, names []string, r
 			}
 		}
 		return nil
-	case several:
+	case len(runs[0].Picked) > 0:
+		fmt.Fprintf(out, "of the claims on what %s picks; events and losses are of the whole trace\n", replay.CommandLine(runs[0].Picked))
+	}
+	if several {
 		return report.WriteMatrix(out, names, runs)
 	}
 	return runs[0].WriteText(out)

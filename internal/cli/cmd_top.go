@@ -51,6 +51,7 @@ Exit status: 0 printed, 2 not readable.`,
 				if top == nil {
 					return nil, nil, usageError(cmd, err)
 				}
+				top.Picked = o.givenFilters(cmd)
 				if err == nil && !explainEmptyPick(cmd, src) && formatOf(cmd) == textFormat && len(top.Rows) == 0 && !src.Header().Logged() {
 					fmt.Fprintf(cmd.ErrOrStderr(), "dtrec: the trace has no %s%s\n", of, o.picksClause(cmd))
 				}

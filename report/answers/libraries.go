@@ -139,7 +139,7 @@ func (s *Summarizer) librarySearch() []Finding {
 	if l.asked > 0 {
 		what += fmt.Sprintf("; %s were allocated for it", ofAll(l.asked, s.misses.total, "dentries"))
 	}
-	if never := slices.DeleteFunc(slices.Clone(names), func(e *entry[sought]) bool { return e.What.opened }); len(never) > 0 && orMore == "" {
+	if never := slices.DeleteFunc(slices.Clone(names), func(e *entry[sought]) bool { return e.What.opened }); len(never) > 0 && orMore == "" && s.picked.picker == nil { // a filter may hide the open
 		what += fmt.Sprintf("; no later successful open of %s is recorded", someNames(never, "or"))
 	}
 	return []Finding{s.failing(all, names[0].Key, what, showing(names[0].Key)...)}

@@ -68,7 +68,7 @@ func ask(to *alike[asked], m *replay.Model, c *replay.PathCall, i int) {
 		what += "; " + schema.ErrnoName(c.Errno)
 	}
 	key := asked{m.PathAt(p.Parent), c.Program, what}
-	to.add(key, p.ID, c.At, func() string {
+	to.add(key, p.ID, p.At, func() string {
 		return fmt.Sprintf("in %s by %s: %s", replay.PrintablePath(key.dir), replay.Printable(key.program), key.what)
 	})
 }
@@ -180,6 +180,17 @@ func (h *holders) add(d *replay.Object, inode, id, at, moved uint64) {
 	}
 }
 
+// shownBy returns the event of a call that showed its dentry with an inode, and its time: the lookup that found
+// it, or the return if the call gave it its inode.
+func shownBy(c *replay.PathCall) (id, at uint64) {
+	for i := range c.Components {
+		if p := &c.Components[i]; p.Dentry == c.Dentry && !p.Negative && p.Found != replay.FoundMiss {
+			return p.ID, p.At
+		}
+	}
+	return c.End, c.At + c.Took
+}
+
 // sections says what became of each holder.
 func (h *holders) sections(path string) []Section {
 	var l lines
@@ -241,7 +252,8 @@ func pathOf(path string) *inquiry {
 						had.add(d, c.Inode, d.Moved, c.At+c.Took, c.ID)
 					}
 				case c.Inode != 0 && given(path, c.Resolved):
-					had.add(d, c.Inode, c.ID, c.At, 0)
+					id, at := shownBy(c)
+					had.add(d, c.Inode, id, at, 0)
 				}
 				if len(own) < maxOwn {
 					own[c.ID] = true
@@ -330,7 +342,10 @@ func addClaim(to *lines, c *report.Claim) {
 	if c.Verdict == report.Proven && c.Kind.Alone() {
 		return
 	}
-	text := c.Verdict.String() + " " + c.Kind.String() + ": " + c.Says(replay.Printable)
+	text := c.Verdict.String() + " " + c.Kind.String()
+	if says := c.Says(replay.Printable); says != "" {
+		text += ": " + says
+	}
 	if c.Verdict != report.Proven {
 		text += ": " + c.Reason()
 	}

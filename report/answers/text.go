@@ -92,6 +92,8 @@ func (s *Summary) writeHead(b *bufio.Writer) {
 	lost := fmt.Sprintf("%d lost", s.Lost)
 	if s.Imported && s.Lost == 0 {
 		lost = "losses not known"
+	} else if !s.Complete && s.Lost == 0 {
+		lost = "cut or damaged"
 	}
 	if s.Log {
 		fmt.Fprintf(b, "%s, %s, Linux %s\nmade of a kernel log, which has lines, not calls: dtrec replay and check read it\n", plural.Of(s.Events, "event"), lost, s.Kernel)
@@ -243,10 +245,13 @@ func ofAll(part, whole uint64, things string) string {
 }
 
 func percent(part, whole uint64) string {
-	if whole == 0 {
-		return "0 %"
+	of := fmt.Sprintf("%.0f %%", 100*float64(part)/float64(max(whole, 1)))
+	if of == "0 %" && part > 0 {
+		return "<1 %"
+	} else if of == "100 %" && part < whole {
+		return ">99 %"
 	}
-	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
+	return of
 }
 
 // duration formats nanoseconds with three significant digits.

@@ -20,6 +20,7 @@ type Top struct {
 	Error  uint64   `json:"error"`            // bound by which an amount may be too low; keys up to it may be absent; 0: none is
 	Doubts []string `json:"doubts,omitempty"` // why this is of what was recorded, and may not be of all that happened
 	Rows   []TopRow `json:"rows"`
+	Picked []string `json:"picked,omitempty"` // the filters as flags; Doubts are of the whole trace
 
 	negatives bool
 	callless  bool // of calls, and the trace is a kernel log
@@ -35,10 +36,10 @@ type TopRow struct {
 	Errnos []Count `json:"errnos,omitempty"` // of failures only, most frequent first
 
 	// Of negative dentries only.
-	Births []Count `json:"births,omitempty"` // how they came to be
-	Fates  []Count `json:"fates,omitempty"`  // what became of them
-	Hits   uint64  `json:"hits,omitempty"`   // lookups that they answered
-	Killer []Count `json:"killers,omitempty"`
+	Births []Count `json:"births,omitempty"`  // how they came to be
+	Fates  []Count `json:"fates,omitempty"`   // what became of them
+	Hits   uint64  `json:"hits,omitempty"`    // lookups that they answered
+	Killer []Count `json:"killers,omitempty"` // of the killed, by whom: at most 8 programs, so that they may not add up
 }
 
 // thing is what is counted: a call, a component of one, an allocation, or a negative dentry.
@@ -49,11 +50,12 @@ type thing struct {
 	pid             uint32
 	op, fs          string // empty: not known
 	errno           int    // result of the call
+	running         bool   // the call has no return in the trace
 }
 
 // ofCall returns a call as a thing.
 func ofCall(c *replay.PathCall) thing {
-	return thing{baseOf(c.Path), c.Path, dirOf(c.Resolved), true, c.Program, c.PID, c.Operation, c.FSType, c.Errno}
+	return thing{baseOf(c.Path), c.Path, dirOf(c.Resolved), true, c.Program, c.PID, c.Operation, c.FSType, c.Errno, c.End == 0}
 }
 
 // measure is one quantity that keys are ranked by.
@@ -115,7 +117,12 @@ var dimensions = []dimension{
 	}},
 	{"op", "the operation", outlined, func(t *thing) string { return t.op }},
 	{"fs", "the filesystem", walked, func(t *thing) string { return replay.Printable(t.fs) }},
-	{"errno", "the errno that the call returned", outlined, func(t *thing) string { return schema.ErrnoName(t.errno) }},
+	{"errno", "the errno that the call returned", outlined, func(t *thing) string {
+		if t.running {
+			return "(not returned)"
+		}
+		return schema.ErrnoName(t.errno)
+	}},
 }
 
 // Names lists the values of --of and --by, with a description of each.
@@ -181,6 +188,9 @@ func TopOf(src replay.Source, of, by string, n int) (*Top, error) {
 	}
 	if t.of == nil || t.by == nil {
 		return nil, fmt.Errorf("no top of %s by %s", of, by)
+	}
+	if by == "errno" && (of == "allocs" || of == "negatives" || of == "left") {
+		return nil, fmt.Errorf("%s have no errno; calls, failures, time and misses have the one of their call", of)
 	}
 	if p := t.picked.picker; p != nil && (of == "negatives" || of == "left") {
 		return nil, fmt.Errorf("%s cannot be filtered", of)
@@ -273,7 +283,7 @@ func (t *topper) alloc(s *replay.Step) {
 	around, e := t.model.EventContext(), s.Event
 	of := thing{name: e.Name, dir: around.Dir, program: around.Task.Program, pid: around.Task.PID, fs: e.FSType}
 	if c := around.Call; c != nil {
-		of.op, of.errno = c.Operation, c.Errno
+		of.op = c.Operation
 	}
 	t.count(of, 1, e.ID)
 }

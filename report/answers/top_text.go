@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -31,6 +32,9 @@ func (t *Top) WriteText(w io.Writer) error {
 	}
 	if len(t.Doubts) > 0 {
 		fmt.Fprintf(b, "as far as is recorded: %s\n", strings.Join(t.Doubts, "; "))
+	}
+	if len(t.Picked) > 0 {
+		fmt.Fprintf(b, "of what %s picks\n", replay.CommandLine(t.Picked))
 	}
 	if len(t.Rows) == 0 {
 		return b.Flush()
@@ -84,14 +88,28 @@ func (r *TopRow) left() (n uint64) {
 // became describes the births and fates of dentries or the errnos of failures; empty for any other measure.
 func (r *TopRow) became() string {
 	if len(r.Errnos) > 0 {
-		return ": " + list(r.Errnos)
+		return ": " + listOf(r.Errnos, r.Amount)
 	}
 	if len(r.Births) == 0 {
 		return ""
 	}
-	s := ": by " + list(r.Births) + "; " + list(r.Fates)
-	if len(r.Killer) > 0 {
-		s += " (by " + list(r.Killer) + ")"
+	fates := make([]string, len(r.Fates))
+	for i, f := range r.Fates {
+		fates[i] = list(r.Fates[i : i+1])
+		if f.Name == replay.FateKilled.String() {
+			fates[i] += " (by " + listOf(r.Killer, f.Count) + ")"
+		}
 	}
-	return s
+	return ": by " + list(r.Births) + "; " + strings.Join(fates, ", ")
+}
+
+// listOf is list for counts that add up to all, or of which not all are known.
+func listOf(counts []Count, all uint64) string {
+	for _, c := range counts {
+		all -= min(all, c.Count)
+	}
+	if all > 0 {
+		counts = append(slices.Clip(counts), Count{"others", all})
+	}
+	return list(counts)
 }

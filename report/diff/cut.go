@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
@@ -42,10 +41,9 @@ const logName = "kernel log"
 func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 	h := in.Header()
 	p, q := probesOf(h), probesOf(other)
-	command := cmp.Or(strings.Join(h.GetCommand(), " "), "no command")
 	r := &run{
 		Run: Run{File: replay.Printable(in.Name), ID: hex.EncodeToString(h.GetRunId()), Kernel: replay.Printable(h.GetKernel().GetRelease()),
-			Machine: replay.Printable(h.GetKernel().GetMachine()), Command: replay.Printable(command)},
+			Machine: replay.Printable(h.GetKernel().GetMachine()), Command: cmp.Or(replay.RecordedCommand(h), "no command")},
 		in: in, names: newNamer(seed, h), both: p.in(q), logged: h.Logged(), losses: new(replay.Losses),
 		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), marks: make(map[uint64]mark),
 		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), tids: make(map[uint32][]uint32), commOf: make(map[uint32]string), opened: make(map[opening]bool),

@@ -27,7 +27,7 @@ const (
 	whyAgain       = "one run asked the cache again and got the same answers"
 	whyOrder       = "calls of different threads came in another order"
 	whyListed      = "names of a directory that the program had opened came in another order"
-	whyConsequence = "a difference above has changed what the cache has of the name"
+	whyConsequence = "another call that differs, or came in another order, had to do with the same name"
 	whyFound       = "threads that came in another order found names in another state"
 	whyLost        = "events were lost there"
 	whyFull        = "the watch set was full: the end of a dentry, and what others did to it, may not be recorded"
