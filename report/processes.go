@@ -138,7 +138,7 @@ func (prog *Program) ends() string {
 func (prog *Program) opensText() string {
 	s := fmt.Sprintf("opens: %d", prog.Opens-prog.execs)
 	if prog.execs > 0 {
-		s += fmt.Sprintf(", and %d of files to execute", prog.execs)
+		s += fmt.Sprintf(", and %d of programs to execute", prog.execs)
 	}
 	if n := prog.Opens - prog.returned; n > 0 {
 		s += fmt.Sprintf(" (%d of them without a known return)", n)

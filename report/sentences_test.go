@@ -139,7 +139,7 @@ var sentences = func() []sentence {
 		return r.proven(kindOf[m[1]]) == 0
 	})
 	add(`At least this many of the proven claims need each probe: (.*)\.`, func(r *reader, m []string) bool { return r.ablations(m[1]) })
-	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?:, and `+n+` of files to execute)?(?: \(`+n+` of them without a known return\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
+	add(`(?:pid `+n+`|`+n+` processes), opens: `+n+`(?:, and `+n+` of programs to execute)?(?: \(`+n+` of them without a known return\))?, failed: `+n+`(?:; ended: (.*?))?\.( The page has no room for more of it\.)?`,
 		func(r *reader, m []string) bool {
 			if m[8] != "" {
 				r.shown = -1

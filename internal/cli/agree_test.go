@@ -171,7 +171,7 @@ func pageNumbers(t *testing.T, trace string) numbers {
 		t.Fatalf("%s: the page has no sentence of its calls", trace)
 	}
 	n := numbers{"calls": number(m[1]), "failed": number(m[2])}
-	for _, m := range regexp.MustCompile(`(?m), opens: (\d+)(?:, and (\d+) of files to execute)?`).FindAllStringSubmatch(page, -1) {
+	for _, m := range regexp.MustCompile(`(?m), opens: (\d+)(?:, and (\d+) of programs to execute)?`).FindAllStringSubmatch(page, -1) {
 		if n["open"] += number(m[1]); m[2] != "" {
 			n["exec"] += number(m[2])
 		}
