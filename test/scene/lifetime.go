@@ -57,9 +57,10 @@ func lifetime(dir string) any {
 }
 
 // churn records a target that creates and removes files, few of which are in the cache at a time: on
-// ext4, where the dentry of an open file dies with the last close, and on tmpfs.
+// ext4, where the dentry of an open file dies with the last close, and on tmpfs. The ring buffer has room for
+// what a virtual CPU that stands still on a busy host leaves in it: this is about the watch set.
 func (s *stage) churn(trace string) {
-	r := record(fewRolesArgs("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "-o", trace)...)
+	r := record(fewRolesArgs("-p", fmt.Sprint(s.reuser.PID), "--watch", "64", "--buffer", "64M", "-o", trace)...)
 	s.reuser.do("many", "churn", lifeDir, "churn", "1000")
 	s.reuser.do("many", "churn", "/dev/shm", "churn", "19000")
 	r.end()
