@@ -68,9 +68,9 @@ func (s *State) onExec(e *schema.Event) {
 
 // inExecve returns the threads of a process that are in an execve, by thread id.
 func (s *State) inExecve(pid uint32) []*thread {
-	entered := s.execing[pid]
-	slices.SortFunc(entered, func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
-	in := slices.DeleteFunc(slices.Compact(entered), func(t *thread) bool { return s.threads[t.tid] != t || !t.inExec(pid) })
+	in := slices.DeleteFunc(s.execing[pid], func(t *thread) bool { return s.threads[t.tid] != t || !t.inExec(pid) })
+	slices.SortFunc(in, func(a, b *thread) int { return cmp.Compare(a.tid, b.tid) })
+	in = slices.Compact(in)
 	if s.execing[pid] = in; len(in) == 0 {
 		delete(s.execing, pid)
 	}

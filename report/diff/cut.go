@@ -28,6 +28,7 @@ const (
 	maxThreads   = 1 << 14
 	maxProcesses = 1 << 16
 	maxOpened    = 1 << 14 // dentries that programs have opened
+	maxOpeners   = 16      // programs that opened one
 	maxUnseen    = 1024    // time ranges in which calls may have gone unseen
 	maxPrograms  = 4096    // programs whose exit code and output are kept
 	printedBytes = 4 << 20 // total size of their output
@@ -46,7 +47,7 @@ func newRun(in Input, other *schema.Header, seed maphash.Seed) *run {
 			Machine: replay.Printable(h.GetKernel().GetMachine()), Command: cmp.Or(replay.RecordedCommand(h), "no command")},
 		in: in, names: newNamer(seed, h), both: p.in(q), logged: h.Logged(), losses: new(replay.Losses),
 		calls: make(map[string]*calls), claims: make(map[uint32][]report.Ruling), marks: make(map[uint64]mark),
-		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), tids: make(map[uint32][]uint32), commOf: make(map[uint32]string), opened: make(map[opening]bool),
+		renamed: make(map[string]uint64), threads: make(map[uint32]*thread), tids: make(map[uint32][]uint32), commOf: make(map[uint32]string), opened: make(map[uint64][]string),
 	}
 	if machine := h.GetKernel().GetMachine(); machine != other.GetKernel().GetMachine() {
 		r.machine = machine
@@ -100,6 +101,9 @@ func (r *run) record(m *report.Moment) {
 //  4. Events outside calls are handled by outside.
 func (r *run) event(s *replay.Step) {
 	e := s.Event
+	if ends.Has(e.Role) {
+		delete(r.opened, e.Dentry)
+	}
 	if !r.both.has(e.Role, e.Phase) {
 		return
 	}
@@ -223,17 +227,20 @@ func (r *run) finish(c *call) {
 
 // list notes whether a call is about a name in a directory that the program has opened, and what it opens itself.
 func (r *run) list(c *call) {
-	if l := c.last(); l != nil && l.in > 0 && len(r.opened) > 0 {
-		c.listed = r.opened[opening{c.comm, c.places[l.in-1]}]
+	if l := c.last(); l != nil && l.in > 0 && l.in < maxPlaces { // the last place is that of all dentries beyond
+		c.listed = slices.Contains(r.opened[c.places[l.in-1]], c.comm)
 	}
 	own := c.own()
-	if own == nil || !opens.Has(c.kind) || own.value>>32&(oAccess|oCreat|oPath) != 0 || own.out == 0 {
+	if own == nil || !opens.Has(c.kind) || own.value>>32&(oAccess|oCreat|oPath) != 0 || own.out == 0 || own.out >= maxPlaces {
 		return
 	}
 	if len(r.opened) >= maxOpened {
 		clear(r.opened)
 	}
-	r.opened[opening{c.comm, c.places[own.out-1]}] = true
+	dentry := c.places[own.out-1]
+	if by := r.opened[dentry]; len(by) < maxOpeners && !slices.Contains(by, c.comm) {
+		r.opened[dentry] = append(by, c.comm)
+	}
 }
 
 func (r *run) thread(e *schema.Event) *thread {

@@ -47,18 +47,11 @@ type run struct {
 	threads map[uint32]*thread
 	tids    map[uint32][]uint32 // by process: its threads in threads
 	last    *thread
-	now     uint64            // time of the last event, ns since boot
-	spare   *call             // whose memory the next call takes
-	commOf  map[uint32]string // by process: the name under which it last made a call
-	opened  map[opening]bool
-	rulings []report.Ruling // that came with the current event
-}
-
-// opening is a dentry that a program has opened to read. It may since have ended, and another one have its
-// address.
-type opening struct {
-	comm   string
-	dentry uint64
+	now     uint64              // time of the last event, ns since boot
+	spare   *call               // whose memory the next call takes
+	commOf  map[uint32]string   // by process: the name under which it last made a call
+	opened  map[uint64][]string // by address of a dentry that has not ended: the programs that opened it to read
+	rulings []report.Ruling     // that came with the current event
 }
 
 // ended keeps how a program ended and what it printed, within the bounds.
