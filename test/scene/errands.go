@@ -26,6 +26,7 @@ type errand struct {
 	Name string
 	Line []string
 	FS   string // filesystem of places, if not the one the guest booted with
+	Race bool   // with all CPUs of the guest, not with the first alone
 }
 
 // outcome is the result of an errand, as if it had run in a guest of its own.
@@ -56,6 +57,7 @@ func errands(file, dir string) {
 	for _, e := range list {
 		start := time.Now()
 		e.mount()
+		e.turnCPUs()
 		done[e.Name] = e.run()
 		tidy(first, booted)
 		fmt.Fprintf(os.Stderr, "%s took %v\n", e.Name, time.Since(start).Round(10*time.Millisecond))
@@ -81,6 +83,17 @@ func (e errand) mount() {
 		}
 	}
 	check(os.Chmod("/tmp", 0o777|os.ModeSticky))
+}
+
+// turnCPUs turns the second CPU on or off, if the guest has one.
+func (e errand) turnCPUs() {
+	state := "0"
+	if e.Race {
+		state = "1"
+	}
+	if err := os.WriteFile("/sys/devices/system/cpu/cpu1/online", []byte(state), 0); !errors.Is(err, os.ErrNotExist) {
+		check(err)
+	}
 }
 
 func (e errand) run() outcome {
