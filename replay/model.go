@@ -38,6 +38,7 @@ type Model struct {
 	negatives      map[uint64]*Negative   // by address
 	mounts         map[uint64]*Object     // by Seq of a filesystem's root: the dentry it is mounted on
 	roots          map[uint64]bool        // Seq of the dentries that absolute paths began at
+	moves          moves                  // where dentries were before their last __d_move
 	dirCache       [cachedDirs]cachedPath // cache of paths by a hash of the directory's address
 	spare          []*walker
 	freeNegatives  []*Negative // under State.Reuse: ended ones, to be used again

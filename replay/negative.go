@@ -303,6 +303,10 @@ func (m *Model) onFree(_ *threadCalls, s *Step) {
 // dentry whose place it takes.
 func (m *Model) onMove(t *threadCalls, s *Step) {
 	e := s.Event
+	if e.Phase == schema.Enter {
+		m.moves.note(m, s.Object, e.ID)
+		m.moves.note(m, m.State.Objects.find(e.Target), e.ID)
+	}
 	if w := t.innermost(); w != nil && e.Phase == schema.Enter && s.Object != nil && w.call.Resolved == "" && w.partOf(s.Object) != nil {
 		w.call.Resolved = m.Path(s.Object)
 	}

@@ -183,3 +183,41 @@ func inDirAs(guess, dir, name string) string {
 	}
 	return InDir(dir, name)
 }
+
+// moves holds where dentries were before their last __d_move. A call that found one before it is said to have come
+// to that path, whatever another task makes of it until the call returns.
+type moves struct {
+	of    map[uint64]moved // by Seq
+	since uint64           // earlier moves may have been dropped
+}
+
+// moved is the last move of a dentry: its event, that of the one before it, and the path in between.
+type moved struct {
+	at, before uint64
+	path       string
+}
+
+// note notes that a dentry, nil where it is not known, is about to be moved.
+func (l *moves) note(m *Model, d *Object, by uint64) {
+	if d == nil {
+		return
+	}
+	if len(l.of) >= maxPlaces {
+		l.of, l.since = nil, by
+	}
+	if l.of == nil {
+		l.of = make(map[uint64]moved)
+	}
+	l.of[d.Seq] = moved{at: by, before: max(l.of[d.Seq].at, l.since), path: m.Path(d)}
+}
+
+// pathFound is the path that a dentry had when the event found it; empty if that is not known.
+func (m *Model) pathFound(guess string, d *Object, event uint64) string {
+	if d.Moved <= event {
+		return m.pathAs(guess, d)
+	}
+	if last := m.moves.of[d.Seq]; last.before < event && event < last.at {
+		return last.path
+	}
+	return ""
+}

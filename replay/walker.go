@@ -305,25 +305,29 @@ func (m *Model) setComponents(w *walker) {
 	w.call.Components = w.handedOut
 }
 
-// resolvedPath returns the path that the first path of a call came to.
+// resolvedPath returns the path that the first path of a call came to; empty if that is not known.
 func (m *Model) resolvedPath(c *PathCall) string {
+	n := len(c.Components)
+	for n > 0 && c.Components[n-1].OfTarget {
+		n--
+	}
 	if d := c.Dentry; d != nil {
 		if out := d.UnhashedSince(); out != 0 && out < c.ID { // it was found by another way than its name, as in /proc/PID/fd
 			path, _ := m.buildPath(d, true)
 			return path
 		}
-		return m.Path(d)
-	}
-	n := len(c.Components)
-	for n > 0 && c.Components[n-1].OfTarget {
-		n--
+		found := c.ID
+		if n > 0 && c.Components[n-1].Dentry == d {
+			found = c.Components[n-1].ID
+		}
+		return m.pathFound("", d, found)
 	}
 	if n == 0 {
 		return ""
 	}
 	last := &c.Components[n-1]
-	if last.Dentry != nil && last.Dentry.Parent == last.Parent {
-		return m.pathAs(last.Path, last.Dentry)
+	if last.Dentry != nil && (last.Dentry.Parent == last.Parent || last.Dentry.Moved > last.ID) {
+		return m.pathFound(last.Path, last.Dentry, last.ID)
 	}
 	return inDirAs(last.Path, m.PathAt(last.Parent), last.Name)
 }
