@@ -147,6 +147,14 @@ var negativeCases = []cellCase{
 	}},
 	notFound("dropped", nil, func(r *tape) { r.on(schema.RoleDrop, schema.Enter, addrB, rootAddr, 0, "f") }),
 	notFound("given an inode", GotInode, func(r *tape) { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") }),
+	notFound("inserted again by a rename, with the inode that it got meanwhile", MovedAway, func(r *tape) {
+		r.elsewhere(func() {
+			r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f")
+			r.on(schema.RoleMove, schema.Enter, addrB, rootAddr, 9, "f")
+			r.on(schema.RoleInsert, schema.Exit, addrB, rootAddr, 9, "g")
+			r.on(schema.RoleMove, schema.Exit, addrB, rootAddr, 9, "g")
+		})
+	}),
 	notFound("found with an inode", HasInode, func(r *tape) {
 		r.elsewhere(func() { r.on(schema.RoleInstantiate, schema.Exit, addrB, rootAddr, 9, "f") })
 		r.rcu(rootAddr, "f", 0, addrB, 9)

@@ -371,6 +371,19 @@ func TestSaidOfTheOperands(t *testing.T) {
 			r.rcu(rootAddr, "f", 0, addrA, 0)
 			r.fail(2)
 		}, "is in the cache", "earlier"},
+		{"an open of another name, which a rename gave up since, is no earlier one", Negative, func(r *tape) {
+			r.made(addrA)
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 5, "f")
+			r.open("f")
+			r.rcu(rootAddr, "f", 0, addrA, 0)
+			r.fail(2)
+			r.on(schema.RoleInstantiate, schema.Exit, addrA, rootAddr, 9, "f")
+			r.move(addrA, rootAddr, 9, "f", "g")
+			r.on(schema.RoleDelete, schema.Enter, addrA, rootAddr, 9, "g")
+			r.open("g")
+			r.rcu(rootAddr, "g", 0, addrA, 0)
+			r.fail(2)
+		}, "is in the cache", "earlier"},
 		{"lookups that were lost are not counted", Absence, func(r *tape) {
 			r.open("l")
 			r.rcu(rootAddr, "l", 0, addrA, 5)

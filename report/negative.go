@@ -58,7 +58,10 @@ var _ = register(func() kind {
 			}),
 			when(HasInode, func(v *view) bool { return n.isFound() && n.found.ev.Inode != 0 }),
 			when(Unhashed, func(v *view) bool { return n.isFound() && n.found.ev.Facts&schema.FactUnhashed != 0 }),
-			when(InsertedPositive, func(v *view) bool { return n.form == negEntered && !v.one.InsertedNegative }),
+			when(InsertedPositive, func(v *view) bool {
+				// A rename inserts the dentry again, under another name and perhaps with the inode that it got meanwhile.
+				return n.form == negEntered && !v.one.InsertedNegative && v.one.Inserted == v.one.FirstInserted
+			}),
 			by(MovedAway, func(v *view) uint64 {
 				switch {
 				case n.isFound():
@@ -301,12 +304,12 @@ func (n *missing) answer(v *view) {
 	}
 }
 
-// earlierOpen shows an earlier open or call that found the same dentry.
+// earlierOpen shows an earlier open or call that found the same dentry, which had the same name then.
 func earlierOpen(v *view) {
 	if v.one == nil {
 		return
 	}
-	if t := v.one.Note(); t.Missing != 0 {
+	if t := v.one.Note(); t.Missing > v.one.Moved {
 		v.term("earlier "+v.label(t.By, schema.Exit), v.exit.Ret, t.Missing, t.Comm)
 	}
 }
