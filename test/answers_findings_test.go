@@ -136,9 +136,10 @@ func (s *findingCounts) callEnded(u *use, e *replayEvent, p *dentryPaths) {
 	}
 	if n := len(u.parts); n > 0 && e.Errno == "ENOENT" {
 		last := u.parts[n-1]
-		dirs, dir := s.missing.addCall(search, last.name, u.ID), p.path(last.parent)
-		if !slices.Contains(*dirs, dir) {
-			*dirs = append(*dirs, dir)
+		if dir := p.path(last.parent); strings.HasPrefix(dir, "/") {
+			if dirs := s.missing.addCall(search, last.name, u.ID); !slices.Contains(*dirs, dir) {
+				*dirs = append(*dirs, dir)
+			}
 		}
 	}
 }

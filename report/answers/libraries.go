@@ -20,6 +20,7 @@ import (
 type libraries struct {
 	names  *tally[sought]      // by name of the library looked for
 	dirs   map[uint64]struct{} // hashes of the directories as given
+	root   uint64              // the dentry of the recorder's root directory, once a path has started there
 	sought map[uint32]string   // by thread whose previous call looked for a library: the directory of that library
 	first  example
 	stats  uint64 // failed stats of such directories
@@ -70,7 +71,11 @@ func (l *libraries) seek(name, dir string, c *replay.PathCall) {
 	x.opened = false
 	if len(l.dirs) < fewKeys {
 		h := maphash.String(seed, dir)
-		if c.OtherRoot || !strings.HasPrefix(c.Path, "/") {
+		absolute := strings.HasPrefix(c.Path, "/")
+		if absolute && !c.OtherRoot {
+			l.root = c.StartAddr
+		}
+		if !absolute || c.OtherRoot && c.StartAddr != l.root { // another mount namespace may have the same root directory
 			h ^= maphash.Comparable(seed, c.StartAddr)
 		}
 		l.dirs[h] = struct{}{}

@@ -49,7 +49,7 @@ var Rules = []Rule{
 	{"library search", "opens, stats and accesses of names that end in .so, or in .so. and a version, failed with ENOENT 5 times or more; these calls, and a stat with ENOENT of its directory that the thread makes next, as a loader does, count in the numbers of all rules, and for none that anything stands out", (*Summarizer).librarySearch},
 	{"missing file", "paths that end in one name failed with ENOENT 5 times or more, and in 10 % of all failures, and no one path in half of those", (*Summarizer).missingFiles},
 	{"failing path", "a path that is recorded failed with one errno 5 times or more, and in 10 % of all failures", (*Summarizer).failingPaths},
-	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more", (*Summarizer).missingNames},
+	{"missing name", "a name was missing (ENOENT) 5 times or more, in 3 directories or more whose path is known", (*Summarizer).missingNames},
 	{"asked again", "filesystems were asked for one path 3 times or more", (*Summarizer).askedAgain},
 	{"missed directory", "20 dentries or more were allocated for names of one directory, and 20 % of all that a walk missed, without those of paths named before", (*Summarizer).missedDirectories},
 	{"slow call", "one call took 10 % or more of the time of 10 calls or more, or had not returned by then", (*Summarizer).slowCall},

@@ -264,12 +264,12 @@ func (s *Summarizer) call(c *replay.PathCall) {
 		s.again.add(p.Path, 1).of(c, search)
 		s.misses.add(dirOf(p.Path), 1).of(c, search)
 	}
-	if n := len(c.Components); n > 0 && schema.ErrnoName(c.Errno) == "ENOENT" {
+	if n, dir := len(c.Components), dirOf(c.Resolved); n > 0 && schema.ErrnoName(c.Errno) == "ENOENT" && known(dir) {
 		x := s.names.add(c.Components[n-1].Name, 1)
 		if x.of(c, search) {
-			x.dir = dirOf(c.Resolved)
+			x.dir = dir
 		}
-		x.in(dirOf(c.Resolved))
+		x.in(dir)
 	}
 }
 
