@@ -38,9 +38,9 @@ type PageOptions struct {
 	Brief       bool    // without proofs, at most 64 KB
 	FrontMatter bool    // with the front matter of Jekyll
 
-	Judged   []string // flags that chose what was judged, and how; the page names them in the command that made it
-	Filtered bool     // the findings cover only what Options.Only picked
-	Select   []string // the Options.Select that the findings were made with
+	Judged []string // flags that chose what was judged, and how; the page names them in the command that made it
+	Picked []string // the filters as flags, if the findings cover only what Options.Only picked
+	Select []string // the Options.Select that the findings were made with
 }
 
 // Opening tells what happened in a run, on the first screen of its page. It takes at most the bytes of

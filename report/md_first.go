@@ -54,8 +54,8 @@ func (p *page) run() {
 	if f.Without != 0 {
 		p.Line("**Read as if %s had not been recorded**: its events are left out, and \"not attached\" below means that.\n", f.Without.String())
 	}
-	if p.Filtered {
-		p.Line("**This page is about a part of the run**: claims made with an event that the filters leave out are not shown and not counted.\n")
+	if len(p.Picked) > 0 {
+		p.Line("**This page is about a part of the run**: claims made with an event that the filters leave out are not counted. A call that is shown is shown whole, with what each of its events proves alone.\n")
 	}
 	of := ""
 	if line := replay.RecordedCommand(f.Header); line != "" && len(line) <= 200 {
@@ -173,7 +173,7 @@ func (p *page) lessons() []string {
 
 // among says what the findings cover, for a sentence about something they do not contain.
 func (p *page) among() string {
-	if p.Filtered {
+	if len(p.Picked) > 0 {
 		return "among what the filters picked"
 	}
 	return "in this run"

@@ -126,7 +126,7 @@ func (p *page) says(info schema.RoleInfo) string {
 // shownBy returns a word and the command that shows everything that is counted. If the page covers only a
 // part of the run there is none, since these flags alone do not select that part.
 func (p *page) shownBy(word string, flags ...string) string {
-	if p.Filtered {
+	if len(p.Picked) > 0 {
 		return "."
 	}
 	return word + ": " + md.Span(replay.CommandLine(append(append([]string{"dtrec", "replay"}, flags...), "FILE")))
@@ -175,10 +175,11 @@ func (why Pick) rules(opens bool) (rules []string) {
 	return rules
 }
 
-// otherCalls says how many path calls other than opens are shown, and how they were chosen.
+// otherCalls says how many walks and operations other than opens are shown, and how they were chosen. A stat is judged by its
+// walk, as the claims are on that: it may fail, or take its time, after it.
 func (p *page) otherCalls(prog *Program, chosen []*Item) {
 	if shown, rules := p.chose(prog, chosen, false); shown > 0 {
-		p.Line("%d of its other path calls %s shown%s%s", shown, are(shown), rules, p.shownBy("; all of them", "--comm", prog.Comm))
+		p.Line("%d of its other walks and operations %s shown%s%s", shown, are(shown), rules, p.shownBy("; all path calls", "--comm", prog.Comm))
 	}
 }
 

@@ -132,7 +132,7 @@ func (p *page) section(prog *Program, n int, chosen []*Item, claims int) {
 		p.Line("stdout")
 		p.Fence("", strings.Split(strings.TrimSuffix(prog.Stdout, "\n"), "\n"))
 	}
-	if p.Filtered {
+	if len(p.Picked) > 0 {
 		p.Line("picked %s, failed: %d; in the whole run: %s%s.", prog.opensText(), prog.Failed, prog.processesText(), prog.ends())
 	} else {
 		p.Line("%s, %s, failed: %d%s.", prog.processesText(), prog.opensText(), prog.Failed, prog.ends())

@@ -91,7 +91,7 @@ var sentences = func() []sentence {
 		return is(m[3], len(r.ended(r.comm))-r.shown)
 	})
 	add("<details><summary>((?:walk of )?[a-z]+) #"+n+", <code>(.*)</code>: (.*?); (.*)</summary>", func(r *reader, m []string) bool { return r.called(m[1], m[2], m[3], m[4], m[5]) })
-	add(n+" of its other path calls (?:is|are) shown: .*; all of them: `+.*`+", func(r *reader, m []string) bool { return r.shownCalls(m[1]) })
+	add(n+" of its other walks and operations (?:is|are) shown: .*; all path calls: `+.*`+", func(r *reader, m []string) bool { return r.shownCalls(m[1]) })
 	add("- Linux `(.*?)` `(.*)`, `(.*?)`", func(r *reader, m []string) bool {
 		k := r.header.GetKernel()
 		return slices.Equal(m[1:], []string{k.GetRelease(), k.GetVersion(), k.GetMachine()})

@@ -143,7 +143,7 @@ func pageOptions(command []string, src replay.Source) (replay.Source, report.Opt
 	if err := cmd.ParseFlags(command); err != nil {
 		return src, report.Options{}, report.PageOptions{}
 	}
-	p.Judged = o.givenFlags(cmd)
+	p.Judged, p.Picked = o.givenFlags(cmd), o.givenFilters(cmd)
 	picked, judged := o.judgedPart(src)
 	return picked, judged, p
 }

@@ -57,7 +57,7 @@ Exit status: 0 written, 2 not readable.`,
 				}
 				return writeHTML(cmd, args[0])
 			}
-			page.Judged = o.givenFlags(cmd)
+			page.Judged, page.Picked = o.givenFlags(cmd), o.givenFilters(cmd)
 			return o.writePage(cmd, args[0], page)
 		},
 	}
@@ -100,25 +100,21 @@ func (o *findingsOptions) writePage(cmd *cobra.Command, path string, page report
 	return err
 }
 
-// writePage reads a trace to its end and writes its page. The opening section summarizes the whole
-// trace, so it is left out if a filter picks a part of it.
+// writePage reads a trace to its end and writes its page.
 func writePage(w io.Writer, src replay.Source, judged report.Options, page report.PageOptions) (*report.Findings, error) {
 	for _, what := range page.Select {
 		judged.Select = append(judged.Select, replay.Unescape(what))
 	}
-	page.Filtered = judged.Only != nil
 	s := answers.NewSummarizer(replay.WithoutRoles(src.Header(), judged.Without))
-	if !page.Filtered {
-		judged.Beside = s
-		s.State().Reuse()
-	}
+	s.Pick(src)
+	s.State().Reuse()
+	judged.Beside = s
 	f, err := report.Judge(src, judged)
 	if err != nil {
 		return nil, err
 	}
-	if !page.Filtered {
-		page.Opening = s.End()
-	}
+	opening := s.End()
+	opening.Picked, page.Opening = page.Picked, opening
 	return f, report.Markdown(w, f, page)
 }
 

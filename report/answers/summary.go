@@ -168,7 +168,7 @@ const (
 func Summarize(src replay.Source) (*Summary, error) {
 	s := NewSummarizer(src.Header())
 	s.State().Reuse()
-	s.picked = pickedOf(src)
+	s.Pick(src)
 	err := replay.Read(src, func(rec schema.Record) { s.Record(rec) })
 	return s.End(), err
 }
@@ -209,6 +209,10 @@ func (s *Summarizer) Record(rec schema.Record) *replay.Step {
 	s.gaps.see(rec)
 	return s.model.Record(rec)
 }
+
+// Pick restricts the summary to the calls in which src picks an event, if src is a replay.Picker. Negative dentries are not
+// counted then. It must be called before the first record.
+func (s *Summarizer) Pick(src replay.Source) { s.picked = pickedOf(src) }
 
 // row returns the row of a program.
 func (s *Summarizer) row(program string) *Row {

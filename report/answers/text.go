@@ -312,6 +312,9 @@ const (
 func (s *Summary) WriteMarkdown(w *md.Writer, room *int) {
 	t := &s.Total
 	w.Try(room, func() {
+		if len(s.Picked) > 0 {
+			w.Put("%s picks ", md.Span(replay.CommandLine(s.Picked)))
+		}
 		w.Put("%s, %d failed", plural.Of(t.Calls, "path call"), t.Failed)
 		if len(s.Errnos) > 0 {
 			w.Put(" (%s)", list(s.Errnos))
@@ -357,7 +360,7 @@ func (s *Summary) pageFindings(w *md.Writer, room *int) {
 		}
 	}
 	if left > 0 {
-		w.Line("- … and %d more: `dtrec summary FILE`", left)
+		w.Line("- … and %d more: %s", left, md.Span("dtrec "+s.commandLine([]string{"summary", "FILE"}, []string{"FILE"})))
 	}
 }
 
@@ -375,7 +378,7 @@ func (s *Summary) pageTable(w *md.Writer, room *int) {
 		w.Line("\nA process is counted with each name that it had.")
 	}
 	if left > 0 {
-		w.Line("\n%s: %s", plural.Of(uint64(left), "more program"), md.Span(replay.CommandLine([]string{"dtrec", "top", "--by", "program", "--of", "time", "FILE"})))
+		w.Line("\n%s: %s", plural.Of(uint64(left), "more program"), md.Span("dtrec "+s.commandLine([]string{"top", "--by", "program", "--of", "time", "FILE"}, []string{"FILE"})))
 	}
 }
 
