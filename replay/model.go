@@ -175,6 +175,7 @@ func (m *Model) threadOf(e *schema.Event) *threadCalls {
 	m.comm = e.Comm // mostly the next event's string is at the same address, so its bytes need not be compared
 	if t := m.unchanged; same && t != nil && t.tid == e.TID && !t.task.gone && t.task.PID == e.PID {
 		t.task.LastAt = max(t.task.LastAt, e.Time)
+		t.task.does = t.task.does || !reclaimRoles.Has(e.Role)
 		return t
 	}
 	m.unchanged = m.updateThread(e)

@@ -175,6 +175,22 @@ func TestFollowedAfter(t *testing.T) {
 	}
 }
 
+// A process of which there is nothing but what it took from the cache, as reclaim does, is told apart.
+func TestProcessesThatOnlyEndDentries(t *testing.T) {
+	by := func(pid uint32, e schema.Event) schema.Event { e.PID, e.TID, e.Comm = pid, pid, "p"; return e }
+	kill := schema.Event{Role: schema.RoleKill, Phase: schema.Enter, Dentry: ownAt, Name: "f", Parent: dirAt}
+	drop := schema.Event{Role: schema.RoleDrop, Phase: schema.Enter, Dentry: ownAt, Name: "f", Parent: dirAt}
+	_, tasks := played(by(5, drop), by(5, kill), by(6, kill), by(6, about(schema.RoleLookupRCU, otherAt, 5, "g")), by(6, schema.Event{Role: schema.RoleFork, Phase: schema.Enter, Child: 8}))
+	for _, task := range tasks {
+		if got, want := task.EndsOnly(), task.PID == 5; got != want {
+			t.Errorf("process %d: %v", task.PID, got)
+		}
+	}
+	if len(tasks) != 3 {
+		t.Errorf("%d processes", len(tasks))
+	}
+}
+
 // The flags of a rename are not those of its walks.
 func TestLimitsOfARename(t *testing.T) {
 	walk := opening("f", 1<<16)
@@ -205,38 +221,6 @@ func TestWhatARenameCameTo(t *testing.T) {
 	}
 	if c.Resolved != "…/a" || c.ResolvedTarget != "…/b" {
 		t.Errorf("led from %s to %s", c.Resolved, c.ResolvedTarget)
-	}
-}
-
-// A call came to the path at which it found the dentry, wherever another task moves that until the call returns. If it was moved
-// twice, that is not known.
-func TestMovedDuringACall(t *testing.T) {
-	other := func(e schema.Event) schema.Event { e.PID, e.TID, e.Comm = 9, 9, "q"; return e }
-	moved := func(from, to string) []schema.Event {
-		begun := about(schema.RoleMove, ownAt, 5, from)
-		begun.Phase = schema.Enter
-		return []schema.Event{other(begun), other(about(schema.RoleMove, ownAt, 5, to))}
-	}
-	found := []schema.Event{opening("a", 0), asking(schema.RoleLookupRCU, "a", 0), about(schema.RoleLookupRCU, ownAt, 5, "a")}
-	asked := asking(schema.RoleLookupRCU, "b", 0)
-	for _, test := range []struct {
-		what, want string
-		events     []schema.Event
-		name       string
-	}{
-		{"after the lookup", "…/a", slices.Concat(found, moved("a", "b")), "b"},
-		{"twice", "", slices.Concat(found, moved("a", "b"), moved("b", "c")), "c"},
-		{"before the lookup", "…/b", slices.Concat([]schema.Event{about(schema.RoleLookupRCU, ownAt, 5, "a"), opening("b", 0)}, moved("a", "b"),
-			[]schema.Event{asked, about(schema.RoleLookupRCU, ownAt, 5, "b")}), "b"},
-	} {
-		for what, end := range map[string]schema.Event{
-			"opened": {Role: schema.RoleOpen, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: test.name, Parent: dirAt},
-			"failed": {Role: schema.RoleOpen, Phase: schema.Exit, Ret: uint64(1<<64 - 13)},
-		} {
-			if calls, _ := played(append(slices.Clone(test.events), end)...); len(calls) != 1 || calls[0].Resolved != test.want {
-				t.Errorf("moved %s, %s: %q, want %q", test.what, what, calls[0].Resolved, test.want)
-			}
-		}
 	}
 }
 

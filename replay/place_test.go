@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/dtrec/dtrec/schema"
@@ -88,6 +89,38 @@ func TestPlaceOfWhatWasRemoved(t *testing.T) {
 	for i, want := range []string{"/d/f", "…/f", "…/d/g", "/d/g"} {
 		if got := calls[i].Resolved; got != want {
 			t.Errorf("call %d led to %s, want %s", i, got, want)
+		}
+	}
+}
+
+// A call came to the path at which it found the dentry, wherever another task moves that until the call returns. If it was moved
+// twice, that is not known.
+func TestMovedDuringACall(t *testing.T) {
+	other := func(e schema.Event) schema.Event { e.PID, e.TID, e.Comm = 9, 9, "q"; return e }
+	moved := func(from, to string) []schema.Event {
+		begun := about(schema.RoleMove, ownAt, 5, from)
+		begun.Phase = schema.Enter
+		return []schema.Event{other(begun), other(about(schema.RoleMove, ownAt, 5, to))}
+	}
+	found := []schema.Event{opening("a", 0), asking(schema.RoleLookupRCU, "a", 0), about(schema.RoleLookupRCU, ownAt, 5, "a")}
+	asked := asking(schema.RoleLookupRCU, "b", 0)
+	for _, test := range []struct {
+		what, want string
+		events     []schema.Event
+		name       string
+	}{
+		{"after the lookup", "…/a", slices.Concat(found, moved("a", "b")), "b"},
+		{"twice", "", slices.Concat(found, moved("a", "b"), moved("b", "c")), "c"},
+		{"before the lookup", "…/b", slices.Concat([]schema.Event{about(schema.RoleLookupRCU, ownAt, 5, "a"), opening("b", 0)}, moved("a", "b"),
+			[]schema.Event{asked, about(schema.RoleLookupRCU, ownAt, 5, "b")}), "b"},
+	} {
+		for what, end := range map[string]schema.Event{
+			"opened": {Role: schema.RoleOpen, Phase: schema.Exit, Dentry: ownAt, Inode: 5, Name: test.name, Parent: dirAt},
+			"failed": {Role: schema.RoleOpen, Phase: schema.Exit, Ret: uint64(1<<64 - 13)},
+		} {
+			if calls, _ := played(append(slices.Clone(test.events), end)...); len(calls) != 1 || calls[0].Resolved != test.want {
+				t.Errorf("moved %s, %s: %q, want %q", test.what, what, calls[0].Resolved, test.want)
+			}
 		}
 	}
 }

@@ -33,6 +33,7 @@ type Task struct {
 	Calls, Failed  uint64 // path calls; those of which no return is known have not failed
 
 	key    uint32 // in Model.tasks
+	does   bool   // it has an event of another role than reclaimRoles
 	leader bool   // Program is the name of its first thread
 	bytes  int    // of the strings it holds
 	gone   bool   // it has been handed out: a thread of it belongs to another process of that pid, or comes later
@@ -41,6 +42,10 @@ type Task struct {
 // ThreadOnly reports whether the trace does not say which process it is, as the text of a trace buffer may name
 // threads only. It is then that of the one thread in Threads, and PID is 0.
 func (t *Task) ThreadOnly() bool { return t.PID == 0 && len(t.Threads) > 0 }
+
+// EndsOnly reports whether the trace has nothing of the process but what it took from the cache: it may be no target of the
+// recording, but have reclaimed memory, or reaped a process whose directories in /proc were in the cache.
+func (t *Task) EndsOnly() bool { return !t.does && t.Forked == 0 && t.Calls == 0 }
 
 // taskKey returns the key of a process in Model.tasks. In the kernel only the idle tasks have pid 0, and their
 // thread ids are 0 as well.
@@ -119,6 +124,7 @@ func (m *Model) noteTask(t *Task, e *schema.Event) {
 		m.noteProgram(t, e)
 	}
 	t.LastAt = max(t.LastAt, e.Time)
+	t.does = t.does || !reclaimRoles.Has(e.Role)
 	if t.Program != e.Comm || !t.leader && e.TID == e.PID {
 		m.noteProgram(t, e)
 	}

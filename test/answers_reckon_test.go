@@ -90,9 +90,10 @@ func (r *summaryBuilder) task(e *replayEvent) {
 			p.programs = append(p.programs, e.Comm)
 		}
 	}
+	p.does = p.does || !slices.Contains([]string{"kill", "drop", "free"}, e.Role)
 	switch e.Role {
 	case "fork":
-		r.processes[e.Child] = &process{parent: e.PID}
+		r.processes[e.Child] = &process{parent: e.PID, does: true}
 		delete(r.findings.failedChild, e.Child)
 	case "exec":
 		p.execs = append(p.execs, e.Name)

@@ -38,7 +38,8 @@ by a process 'dtrec detach'.
 
 Targets add up: each process of -p and what it starts from then on, tasks while they
 have the name --comm, tasks below --cgroup, the command and what it starts, or with -a
-everything. dtrec itself is never recorded.
+everything. dtrec itself is no target: of it there is at most what it takes from the
+cache, as when it reaps the command.
 
 The recording of a command ends with it, even if it leaves a daemon behind: use -p or
 --cgroup for that. Ctrl-C goes to the command; SIGTERM and SIGQUIT are passed on to it.

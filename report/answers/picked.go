@@ -54,6 +54,10 @@ func (p *picked) time(c *replay.PathCall, count func(took uint64)) {
 	}
 }
 
+// Pick restricts the summary to the calls in which src picks an event, if src is a replay.Picker. Negative dentries are not
+// counted then. It must be called before the first record.
+func (s *Summarizer) Pick(src replay.Source) { s.picked = pickedOf(src) }
+
 // picksCall reports whether a call is picked. It also adds up the call's time and remembers its program.
 func (s *Summarizer) picksCall(c *replay.PathCall) bool {
 	program := c.Program

@@ -5,6 +5,7 @@ package answers
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -174,6 +175,13 @@ func (s *Summarizer) others() (out []Finding) {
 			replay.Printable(x.program), x.exec, replay.Printable(x.missing), x.call), showing(x.path)...))
 	}
 	return out
+}
+
+func (x *spread) in(dir string) {
+	if h := maphash.String(seed, dir); x.n < maxDirs && !slices.Contains(x.dirs[:x.n], h) {
+		x.dirs[x.n] = h
+		x.n++
+	}
 }
 
 func (s *Summarizer) missingNames() (out []Finding) {

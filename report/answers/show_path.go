@@ -191,6 +191,14 @@ func shownBy(c *replay.PathCall) (id, at uint64) {
 	return c.End, c.At + c.Took
 }
 
+// targetOf returns the dentry of the last component of a call's second path; nil if that is not known.
+func targetOf(c *replay.PathCall) *replay.Object {
+	if n := len(c.Components); n > 0 && c.Components[n-1].OfTarget {
+		return c.Components[n-1].Dentry
+	}
+	return nil
+}
+
 // sections says what became of each holder.
 func (h *holders) sections(path string) []Section {
 	var l lines
@@ -247,6 +255,10 @@ func pathOf(path string) *inquiry {
 				had.model = m
 				switch d := c.Dentry; {
 				case d == nil || c.Failed() || c.End == 0:
+				case c.Operation == "link" && given(path, c.ResolvedTarget):
+					if made := targetOf(c); made != nil && made.Inode != 0 {
+						had.add(made, made.Inode, c.End, c.At+c.Took, 0)
+					}
 				case c.ResolvedTarget != "" && movedIn(c, d):
 					if given(path, c.ResolvedTarget) {
 						had.add(d, c.Inode, d.Moved, c.At+c.Took, c.ID)

@@ -4,7 +4,6 @@ package answers
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
 
 	"github.com/dtrec/dtrec/replay"
@@ -210,10 +209,6 @@ func (s *Summarizer) Record(rec schema.Record) *replay.Step {
 	return s.model.Record(rec)
 }
 
-// Pick restricts the summary to the calls in which src picks an event, if src is a replay.Picker. Negative dentries are not
-// counted then. It must be called before the first record.
-func (s *Summarizer) Pick(src replay.Source) { s.picked = pickedOf(src) }
-
 // row returns the row of a program.
 func (s *Summarizer) row(program string) *Row {
 	if s.last != nil && s.last.Program == program {
@@ -312,18 +307,13 @@ func slowOf(c *replay.PathCall) Slow {
 	return s
 }
 
-func (x *spread) in(dir string) {
-	if h := maphash.String(seed, dir); x.n < maxDirs && !slices.Contains(x.dirs[:x.n], h) {
-		x.dirs[x.n] = h
-		x.n++
-	}
-}
-
 func (s *Summarizer) task(t *replay.Task) {
 	if t.ThreadOnly() {
 		return
 	}
-	s.ended(t)
+	if s.ended(t); t.EndsOnly() {
+		return
+	}
 	programs := t.Programs
 	if s.picked.picker != nil {
 		programs = s.picks[t.PID]
