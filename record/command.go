@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -102,7 +103,7 @@ func runCommand(cmd *exec.Cmd, signals <-chan os.Signal, started func() error) (
 		return nil, startErr
 	}
 	return &schema.Program{
-		Name:     filepath.Base(cmd.Args[0]),
+		Name:     shown.Stored(filepath.Base(cmd.Args[0])),
 		Pid:      uint32(cmd.Process.Pid),
 		EndNs:    bpf.Now(),
 		ExitCode: int32(exitCode(cmd.ProcessState)),

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -207,6 +208,8 @@ func TestTargetWords(t *testing.T) {
 		{Config{Command: []string{"ls"}}, "the command and what it starts"},
 		{Config{Targets: Targets{All: true}}, ""},
 		{Config{Targets: Targets{PIDs: []uint32{7}, Comm: "cat"}}, `process 7 and what it starts; tasks named "cat"`},
+		{Config{Targets: Targets{Comm: "c\tt\xff"}}, "tasks named \"c\tt\\xff\""},
+		{Config{Targets: Targets{Cgroup: "/sys/fs/\xff"}}, `cgroup /sys/fs/\xff`},
 	} {
 		if got := test.config.targetText(); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
@@ -242,5 +245,35 @@ func TestWords(t *testing.T) {
 	c := Config{Workloads: []string{"hits", "post"}}
 	if got := c.commandLine(); !slices.Equal(got, []string{"--workload", "hits,post"}) {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A command that is not UTF-8 can be recorded, and info shows it as the words that were typed.
+func TestCommandOfOtherBytes(t *testing.T) {
+	typed := []string{"/\xfe/cat", "\xff", `\xff`}
+	c := Config{Command: typed, Targets: Targets{Comm: "\xff"}}
+	var out bytes.Buffer
+	trace, err := schema.NewWriter(&out, &schema.Header{Command: c.commandLine(), Target: c.targetText()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := trace.Close(&schema.Footer{}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := schema.NewReader(&out, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, w := range r.Header().Command {
+		if got := shown.FromStored(w); got != typed[i] {
+			t.Errorf("%q came back as %q", typed[i], got)
+		}
+	}
+	program, err := runCommand(&exec.Cmd{Path: "/bin/true", Args: []string{"/bin/\xff"}}, nil, func() error { return nil })
+	if err == nil {
+		err = emptyTrace(t, &out).Program(program)
+	}
+	if err != nil || program.Name != `\xff` {
+		t.Errorf("the program is %v, %v", program, err)
 	}
 }

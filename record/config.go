@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dtrec/dtrec/bpf"
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -84,7 +85,11 @@ func (c *Config) commandLine() []string {
 	if len(c.Workloads) > 0 {
 		return append([]string{"--workload"}, strings.Join(c.Workloads, ","))
 	}
-	return c.Command
+	var words []string
+	for _, w := range c.Command {
+		words = append(words, shown.Stored(w))
+	}
+	return words
 }
 
 // targetText describes in words which tasks are recorded, for the header; empty means all.
@@ -103,10 +108,10 @@ func (c *Config) targetText() string {
 		words = append(words, fmt.Sprintf("process %d and what it starts", pid))
 	}
 	if c.Targets.Comm != "" {
-		words = append(words, fmt.Sprintf("tasks named %q", c.Targets.Comm))
+		words = append(words, "tasks named \""+c.Targets.Comm+"\"") // not escaped: whoever prints the header does that
 	}
 	if c.Targets.Cgroup != "" {
 		words = append(words, "cgroup "+c.Targets.Cgroup)
 	}
-	return strings.Join(words, "; ")
+	return shown.Stored(strings.Join(words, "; "))
 }

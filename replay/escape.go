@@ -16,6 +16,18 @@ import (
 // print alike. Unescape reverses it.
 func Printable(s string) string { return shown.Printable(s) }
 
+// printableStored is Printable for a field of a trace that holds text in UTF-8, such as the target of a header,
+// where the text was something else: its bytes are then escaped in the file.
+func printableStored(s string) string { return Printable(shown.FromStored(s)) }
+
+// fromStored returns the words of a command as they were before a header held them.
+func fromStored(stored []string) (words []string) {
+	for _, w := range stored {
+		words = append(words, shown.FromStored(w))
+	}
+	return words
+}
+
 // Symbol makes the function name in a trace safe to print as one word: it keeps letters, digits, _, ., $, :
 // and space, and writes every other byte as \xNN.
 func Symbol(s string) string {

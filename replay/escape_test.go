@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/dtrec/dtrec/internal/shown"
+	"github.com/dtrec/dtrec/schema"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -100,6 +101,23 @@ func TestUnescape(t *testing.T) {
 	} {
 		if got := Unescape(c.given); got != c.name {
 			t.Errorf("%s is taken for %q", c.given, got)
+		}
+	}
+}
+
+// What was not UTF-8 is escaped in the file, and is not escaped again when printed.
+func TestStoredTextIsEscapedOnce(t *testing.T) {
+	i := &Info{
+		Header:   &schema.Header{Command: []string{"cat", `\xff`, `\x5cxff`}, Target: `tasks named "\xff"`},
+		Programs: []*schema.Program{{Name: `\xfe`}},
+	}
+	var out strings.Builder
+	if err := i.WriteText(&out, "run.pb"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`cat $'\xff' $'\\xff'`, `tasks named "\xff"`, `  \xfe  `} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %s in\n%s", want, out.String())
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/schema"
 )
 
@@ -157,7 +158,7 @@ func (f *Filter) IsZero() bool {
 // matchesProgram reports whether a program record is to be shown: not where the filter picks single events.
 func (f *Filter) matchesProgram(p *schema.Program) bool {
 	return !f.needsCalls() && len(f.Roles)+len(f.Paths)+len(f.Names)+len(f.Objects) == 0 &&
-		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || matchesAny(f.Comms, p.Name))
+		(len(f.PIDs) == 0 || slices.Contains(f.PIDs, p.Pid)) && (len(f.Comms) == 0 || matchesAny(f.Comms, shown.FromStored(p.Name)))
 }
 
 // matchesName compares the event's name, and for an exit without a dentry the name at the entry of its call.

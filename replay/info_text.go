@@ -70,8 +70,8 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 		{"started", started(h)},
 		{"kernel", Printable(h.GetKernel().GetRelease()) + " " + Printable(h.GetKernel().GetMachine())},
 		{"", Printable(h.GetKernel().GetVersion())},
-		{"command", CommandLine(h.Command)},
-		{"recorded", cmp.Or(Printable(h.Target), "all tasks")},
+		{"command", CommandLine(fromStored(h.Command))},
+		{"recorded", cmp.Or(printableStored(h.Target), "all tasks")},
 	}
 	if !h.Imported() {
 		rows = append(rows, []string{"ring buffer", fmt.Sprintf("%d bytes", h.RingBufferBytes)},
@@ -204,7 +204,7 @@ func (i *Info) writePrograms(p io.Writer) {
 	}
 	rows := [][]string{{"name", "pid", "ended", "exit", "source", "printed"}}
 	for _, g := range i.Programs {
-		rows = append(rows, row(Printable(g.Name), g.Pid, seconds(g.EndNs), g.ExitCode, fmt.Sprintf("%d lines", len(g.Source)), fmt.Sprintf("%d bytes", len(g.Stdout))))
+		rows = append(rows, row(printableStored(g.Name), g.Pid, seconds(g.EndNs), g.ExitCode, fmt.Sprintf("%d lines", len(g.Source)), fmt.Sprintf("%d bytes", len(g.Stdout))))
 	}
 	table(p, "Programs", rows...)
 }
@@ -254,7 +254,7 @@ func dropEmpty(rows [][]string) [][]string {
 // RecordedCommand returns what was recorded as one would type it: a command, or dtrec record with the flags
 // that said what to record. It is empty where the header does not say.
 func RecordedCommand(h *schema.Header) string {
-	command := h.GetCommand()
+	command := fromStored(h.GetCommand())
 	if len(command) > 0 && strings.HasPrefix(command[0], "-") {
 		command = append([]string{"dtrec", "record"}, command...)
 	}

@@ -331,7 +331,7 @@ func (t *text) damage(dst *shown.Text, d *schema.Damage, last uint64) {
 func (t *text) program(dst *shown.Text, p *schema.Program) {
 	t.note(dst, func() {
 		dst.Put("program ")
-		dst.Name(p.Name)
+		dst.Name(shown.FromStored(p.Name))
 		dst.Put(", process ")
 		dst.Uint(uint64(p.Pid))
 		dst.Put(", ended with exit code ")

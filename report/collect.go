@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/schema"
 )
@@ -218,7 +219,7 @@ func (c *collector) program(e *schema.Event) *Program {
 }
 
 func (c *collector) source(rec *schema.Program) {
-	p := c.program(&schema.Event{Comm: rec.Name, PID: rec.Pid})
+	p := c.program(&schema.Event{Comm: shown.FromStored(rec.Name), PID: rec.Pid})
 	if p.PID = rec.Pid; p.kept {
 		p.Source, p.Stdout = slices.Clone(rec.Source), string(rec.Stdout)
 	}

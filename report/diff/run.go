@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/dtrec/dtrec/internal/shown"
 	"github.com/dtrec/dtrec/replay"
 	"github.com/dtrec/dtrec/report"
 	"github.com/dtrec/dtrec/schema"
@@ -61,7 +62,7 @@ func (r *run) ended(p *schema.Program) {
 		return
 	}
 	r.printing += len(p.Stdout)
-	r.programs = append(r.programs, &schema.Program{Name: p.Name, Pid: p.Pid, EndNs: p.EndNs, ExitCode: p.ExitCode, Stdout: p.Stdout})
+	r.programs = append(r.programs, &schema.Program{Name: shown.FromStored(p.Name), Pid: p.Pid, EndNs: p.EndNs, ExitCode: p.ExitCode, Stdout: p.Stdout})
 }
 
 // digest is what is kept of a call, in 48 bytes.
