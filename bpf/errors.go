@@ -26,6 +26,8 @@ const (
 	LackProbe                      // a required role has no probe
 	LackHooks                      // hooks in functions are switched off
 	LackPermission                 // the kernel has BPF tracing and refuses it in spite of all capabilities
+	LackFiles                      // this process, or the machine, may open no more files
+	LackMemory                     // the kernel had no memory left
 )
 
 // MissingError says what this machine lacks for recording.
@@ -81,6 +83,28 @@ func refusal(err error) *MissingError {
 		return &MissingError{Lack: LackPermission, What: "permission for BPF tracing", Err: err}
 	}
 	return &MissingError{Lack: LackTracing, What: "BPF tracing on this kernel", Err: err}
+}
+
+// shortage returns a MissingError for an error that says what there was too little of, and nil for any other.
+// It is no answer about the kernel, whatever was asked of it then.
+func shortage(err error) *MissingError {
+	if errors.As(err, new(*SizeError)) {
+		return nil
+	}
+	missing := &MissingError{Lack: LackFiles, What: "file descriptor left for the probes"}
+	for _, errno := range []unix.Errno{unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
+		if !errors.Is(err, errno) {
+			continue
+		}
+		if missing.Err = errno; errno == unix.ENOMEM {
+			missing.Lack, missing.What = LackMemory, "memory left for the probes"
+		}
+		if whole := (*MissingError)(nil); errors.As(err, &whole) {
+			missing.Attempts = whole.Attempts
+		}
+		return missing
+	}
+	return nil
 }
 
 // missingCapabilities returns the names of the capabilities that the process needs and does not have, by a

@@ -6,6 +6,9 @@ package bpf
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +17,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -54,6 +58,47 @@ func TestEffectiveCapabilities(t *testing.T) {
 		if got, err := effectiveCapabilities(writeFile(t, text)); err == nil {
 			t.Errorf("%q: capabilities %v", text, got)
 		}
+	}
+}
+
+// What there was too little of is no answer about the kernel, at whichever step it came.
+func TestShortage(t *testing.T) {
+	tried := []Attempt{{}}
+	for _, test := range []struct {
+		err  error
+		want Lack
+	}{
+		{refusal(fmt.Errorf("map losses: %w", unix.EMFILE)), LackFiles},
+		{&MissingError{Lack: LackProbe, Attempts: tried, Err: fmt.Errorf("load: %w", unix.ENFILE)}, LackFiles},
+		{errors.Join(fmt.Errorf("pidfd: %w", unix.EMFILE), nil), LackFiles},
+		{&MissingError{Lack: LackBTF, Err: &fs.PathError{Op: "open", Err: unix.EMFILE}}, LackFiles},
+		{&MissingError{Lack: LackProbe, Attempts: tried, Err: unix.ENOMEM}, LackMemory},
+		{&SizeError{Flag: "--buffer", Err: unix.ENOMEM}, 0},
+		{&MissingError{Lack: LackTracing, Err: unix.EINVAL}, 0},
+		{nil, 0},
+	} {
+		got := shortage(test.err)
+		if got == nil && test.want != 0 || got != nil && got.Lack != test.want {
+			t.Errorf("%v: %v, want lack %d", test.err, got, test.want)
+		}
+		if was := (*MissingError)(nil); got != nil && errors.As(test.err, &was) && len(got.Attempts) != len(was.Attempts) {
+			t.Errorf("%v: the attempts are lost", test.err)
+		}
+	}
+}
+
+// A probe left out for want of a file descriptor is no probe that this kernel lacks, even if none needs it.
+func TestProbesForWantOfFiles(t *testing.T) {
+	s := &Session{}
+	for _, p := range s.plan() {
+		s.attempts = append(s.attempts, Attempt{Probe: &schema.Probe{Role: p.role, Phase: p.phase, Attached: true}})
+	}
+	if err := s.checkRequired(); err != nil {
+		t.Fatal(err)
+	}
+	s.attempts = append(s.attempts, Attempt{Probe: &schema.Probe{Symbol: "d_alloc"}, Err: fmt.Errorf("load: %w", unix.EMFILE)})
+	if missing := shortage(s.checkRequired()); missing == nil || missing.Lack != LackFiles {
+		t.Errorf("got %v", missing)
 	}
 }
 

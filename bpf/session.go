@@ -72,6 +72,14 @@ type Session struct {
 // Open loads and attaches the probes. They record nothing before Enable, and nothing can be read before Map.
 // The error is a *MissingError if the machine lacks something, or a *SizeError. The session must be closed.
 func Open(c Config) (*Session, error) {
+	s, err := open(c)
+	if missing := shortage(err); missing != nil {
+		return nil, missing
+	}
+	return s, err
+}
+
+func open(c Config) (*Session, error) {
 	spec, cache, err := prepare()
 	if err != nil {
 		return nil, err
@@ -212,8 +220,14 @@ func (s *Session) plan() []probe {
 	return plan(s.mode, kernelTraits{s.preempt.Interrupts(), s.profile != nil})
 }
 
-// checkRequired returns a *MissingError for the first required probe that is not attached.
+// checkRequired returns a *MissingError for the first required probe that is not attached. Without a file
+// descriptor for one probe more, the others would be left out too.
 func (s *Session) checkRequired() error {
+	for _, a := range s.attempts {
+		if errors.Is(a.Err, unix.EMFILE) || errors.Is(a.Err, unix.ENFILE) {
+			return &MissingError{Lack: LackProbe, What: "probe for " + a.Symbol, Attempts: s.attempts, Err: a.Err}
+		}
+	}
 	for _, p := range s.plan() {
 		if !p.required || s.hasProbe(p.role, p.phase) {
 			continue

@@ -65,6 +65,10 @@ func (d *distribution) remedy(lack bpf.Lack) string {
 		return "sysctl kernel.ftrace_enabled=1, echo 1 > /sys/kernel/debug/kprobes/enabled"
 	case bpf.LackPermission:
 		return "have it permitted by what refuses it here, such as a security module, a sandbox or the container's policy, " + vm
+	case bpf.LackFiles:
+		return "raise the limit of open files: ulimit -n 1024 (that of the whole machine is sysctl fs.file-max)"
+	case bpf.LackMemory:
+		return "end something that takes memory, or raise the limit of the cgroup or container this runs in"
 	default:
 		return "use a kernel with CONFIG_BPF_SYSCALL, CONFIG_FTRACE and CONFIG_DYNAMIC_FTRACE: " + d.kernel + "; " + vm
 	}

@@ -105,7 +105,7 @@ func TestDistributions(t *testing.T) {
 			t.Errorf("%q: taken for %s, want %s", release, h.distribution.name, want)
 		}
 	}
-	lacks := []bpf.Lack{bpf.LackPrivilege, bpf.LackBTF, bpf.LackLockdown, bpf.LackTracing, bpf.LackProbe, bpf.LackHooks, bpf.LackPermission}
+	lacks := []bpf.Lack{bpf.LackPrivilege, bpf.LackBTF, bpf.LackLockdown, bpf.LackTracing, bpf.LackProbe, bpf.LackHooks, bpf.LackPermission, bpf.LackFiles, bpf.LackMemory}
 	var said []string
 	for _, d := range distributions {
 		for _, lack := range lacks {
