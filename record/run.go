@@ -170,10 +170,14 @@ func (s *session) record(ctx context.Context, job job) (Result, error) {
 	}, err
 }
 
-// finish writes the end of the file and closes it.
+// finish writes the end of the file and closes it. What the writer left out decides why the recording ended: the
+// command may end before the limit is told, or before the writer has read the events that pass it.
 func (s *session) finish(footer *schema.Footer) error {
-	if s.writer.err != nil || s.writer.rotation.err != nil {
+	switch {
+	case s.writer.err != nil || s.writer.rotation.err != nil:
 		footer.EndedBy = "a write error"
+	case s.writer.dropped.Count > 0:
+		footer.EndedBy = "limit"
 	}
 	err := s.writer.close(footer)
 	if closeErr := s.output.close(); err == nil {
