@@ -5,8 +5,11 @@
 package record
 
 import (
+	"cmp"
 	"errors"
+	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/dtrec/dtrec/internal/tracefile"
 	"golang.org/x/sys/unix"
@@ -99,6 +102,9 @@ func (o *traceFile) Write(frame []byte) (int, error) {
 // writeFrame writes a frame; events is the number of events up to its end. A frame that was written only in part is
 // removed from the file again.
 func (o *traceFile) writeFrame(frame []byte, events uint64) error {
+	if err := o.checkSize(); err != nil {
+		return err
+	}
 	_, err := o.file.Write(frame)
 	if err == nil {
 		o.wholeBytes, o.wholeEvents = o.wholeBytes+int64(len(frame)), events
@@ -110,6 +116,49 @@ func (o *traceFile) writeFrame(frame []byte, events uint64) error {
 	return tracefile.Bare(err)
 }
 
+// checkSize returns an error if somebody has cut the file or written to it. A frame written after that would
+// leave a hole, or stand behind what is no trace.
+func (o *traceFile) checkSize() error {
+	if o.path == "" {
+		return nil
+	}
+	info, err := o.file.Stat()
+	if err == nil && info.Size() != o.wholeBytes {
+		return o.lose("was truncated or written to")
+	}
+	return tracefile.Bare(err)
+}
+
+// checkPlace returns an error if the file is not at its path any more.
+func (o *traceFile) checkPlace() error {
+	own, err := o.file.Stat()
+	if err != nil {
+		return tracefile.Bare(err)
+	}
+	there, err := os.Lstat(o.path) // which may be forbidden without the capabilities that were given up
+	stat, ok := own.Sys().(*syscall.Stat_t)
+	switch removed := ok && stat.Nlink == 0; {
+	case removed && err == nil:
+		return o.lose("was replaced")
+	case removed:
+		return o.lose("was removed")
+	case err == nil && !os.SameFile(own, there), errors.Is(err, fs.ErrNotExist):
+		return errMoved
+	}
+	return nil
+}
+
+var errMoved = errors.New("the file was moved while recording, and holds the trace where it is now")
+
+// lose says that what was recorded is lost by what somebody did to the file.
+func (o *traceFile) lose(how string) error {
+	o.wholeBytes, o.wholeEvents = 0, 0
+	return &tracefile.RefusedError{
+		What:   "the file " + how + " while recording; what was recorded is lost",
+		Remedy: "record again, and name a file with -o that nothing touches meanwhile",
+	}
+}
+
 // close waits until all frames are written and closes the file. Stdout and /dev/null stay open.
 func (o *traceFile) close() error {
 	var err error
@@ -118,6 +167,9 @@ func (o *traceFile) close() error {
 	}
 	if o.path == "" {
 		return err
+	}
+	if err == nil {
+		err = cmp.Or(o.checkSize(), o.checkPlace())
 	}
 	return errors.Join(err, tracefile.Bare(o.file.Close()))
 }

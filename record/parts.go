@@ -62,6 +62,7 @@ func (s *session) nextPart(old *schema.Writer, at uint64) (*schema.Writer, error
 		err = s.output.close()
 	}
 	if err != nil {
+		s.writer.fail(err) // the file has its end already
 		return nil, errors.Join(err, file.remove())
 	}
 	s.parts = parts{header, s.parts.number + 1, s.parts.events + s.output.wholeEvents, s.parts.bytes + s.output.wholeBytes}

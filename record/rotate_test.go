@@ -279,3 +279,18 @@ func TestRotateSize(t *testing.T) {
 		}
 	}
 }
+
+// A recording whose file was removed ends, and says so.
+func TestRotatePastARemovedFile(t *testing.T) {
+	dir := t.TempDir()
+	r := newRotating(t, Config{Output: filepath.Join(dir, "run.pb"), MaxEvents: 2, Rotate: 3})
+	r.recordEvents(1001, 1002)
+	if err := os.Remove(r.output.name); err != nil {
+		t.Fatal(err)
+	}
+	r.recordEvents(1003, 1004)
+	if err := r.end(); err == nil || !strings.Contains(err.Error(), "removed while recording") {
+		t.Errorf("error %v", err)
+	}
+	expect(t, files(t, dir), nil)
+}
