@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dtrec/dtrec/internal/tracefile"
 	"github.com/dtrec/dtrec/schema"
+	"golang.org/x/sys/unix"
 )
 
 // newOneFile is newRotating for a recording that is one file.
@@ -83,6 +85,33 @@ func TestFileGoneWhileRecording(t *testing.T) {
 			if strings.Contains(test.want, "lost") && (r.output.wholeEvents != 0 || !errors.As(err, new(*tracefile.RefusedError))) {
 				t.Errorf("%s: %d events are said to be kept: %v", test.name, r.output.wholeEvents, err)
 			}
+		}
+	}
+}
+
+// Each event that was read is in the file or lost, also where the disk is full: those before the frame that
+// could not be written, those of it, and those after it.
+func TestFullDiskLosesEvents(t *testing.T) {
+	for _, room := range []uint64{0, 1, 1 << 20} {
+		r := newOneFile(t, Config{Output: filepath.Join(t.TempDir(), "run.pb")})
+		write := r.output.queue.write
+		r.output.queue.write = func(frame []byte, events uint64) error {
+			if events > 2*room {
+				return unix.ENOSPC
+			}
+			return write(frame, events)
+		}
+		for at := uint64(1001); at < 1011; at += 2 {
+			r.writer.flushed = time.Time{} // so that each turn ends its frame
+			r.recordEvents(at, at+1)
+		}
+		footer := &schema.Footer{EndNs: 1 << 40, EndedBy: "command"}
+		r.writer.writeRest()
+		err := r.finish(footer)
+		got := r.result(footer)
+		kept := min(2*room, 10)
+		if errors.Is(err, unix.ENOSPC) != (kept < 10) || got.Events != kept || got.Events+got.Lost != 10 {
+			t.Errorf("room for %d frames: %d events, %d lost, %v", room, got.Events, got.Lost, err)
 		}
 	}
 }

@@ -163,11 +163,18 @@ func (s *session) record(ctx context.Context, job job) (Result, error) {
 	close(stop)
 	err = errors.Join(err, <-written)
 	err = errors.Join(err, s.finish(&footer), s.detach(), s.config.removeWorkloadFiles())
+	return s.result(&footer), err
+}
+
+// result describes the recording, which has ended. Events of frames that could not be written are lost.
+func (s *session) result(footer *schema.Footer) Result {
+	whole := s.output.wholeEvents
+	unwritten := s.writer.trace.Events() - whole
 	return Result{
-		Events: s.parts.events + s.output.wholeEvents, Lost: s.counters.lost.Load(), Unreadable: s.counters.unreadable.Load(),
+		Events: s.parts.events + whole, Lost: s.counters.lost.Load() + unwritten, Unreadable: s.counters.unreadable.Load(),
 		Bytes: s.parts.bytes + s.output.wholeBytes, Output: s.output.name, Files: int(s.parts.header.GetPart()),
 		EndedBy: footer.EndedBy, ExitCode: int(footer.ExitCode), StillRunning: s.stillRunning,
-	}, err
+	}
 }
 
 // finish writes the end of the file and closes it. What the writer left out decides why the recording ended: the
