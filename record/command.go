@@ -39,6 +39,35 @@ func (e *CommandError) Error() string { return fmt.Sprintf("run %s: %v", e.Name,
 // Unwrap returns the cause.
 func (e *CommandError) Unwrap() error { return e.Err }
 
+// InterruptedError reports a signal that came before the command or the first workload was started. It cannot be
+// passed on, so it is not run.
+type InterruptedError struct {
+	What string // the command, or the workload
+	Code int    // exit code, as a shell would return for the signal
+}
+
+// Error says what was not run.
+func (e *InterruptedError) Error() string {
+	return "interrupted before " + e.What + " was started; it was not run"
+}
+
+// interrupted returns an error if a signal has come and there is something to run, which is not running yet.
+func (s *session) interrupted() *InterruptedError {
+	e := &InterruptedError{What: "the command"}
+	if len(s.config.Workloads) > 0 {
+		e.What = "the workload"
+	} else if len(s.config.Command) == 0 {
+		return nil
+	}
+	select {
+	case sig := <-s.signals:
+		e.Code = exitSignal + int(sig.(syscall.Signal))
+		return e
+	default:
+		return nil
+	}
+}
+
 func commandError(name string, err error) *CommandError {
 	e := &CommandError{Name: name, Code: exitNotExecutable, Err: err}
 	var lookup *exec.Error

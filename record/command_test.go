@@ -57,6 +57,34 @@ func TestRunCommandSignals(t *testing.T) {
 	}
 }
 
+// A signal that came while the probes were attached is not taken for the end of what it came before.
+func TestInterruptedBeforeTheStart(t *testing.T) {
+	for want, c := range map[string]*Config{
+		"interrupted before the command was started; it was not run":  {Command: []string{"true"}},
+		"interrupted before the workload was started; it was not run": {Workloads: []string{"hits"}},
+	} {
+		signals := make(chan os.Signal, 1)
+		signals <- syscall.SIGTERM
+		s := &session{config: c, signals: signals}
+		run := func() (string, int, error) { return s.recordCommand(nil) }
+		if len(c.Workloads) > 0 {
+			run = func() (string, int, error) { return s.recordWorkloads(nil) }
+		}
+		by, code, err := run()
+		if by != "interrupt" || code != 143 || err == nil || err.Error() != want {
+			t.Errorf("ended by %s, code %d: %v, want %s", by, code, err, want)
+		}
+		if err := s.interrupted(); err != nil {
+			t.Errorf("without a signal: %v", err)
+		}
+	}
+	signals := make(chan os.Signal, 1)
+	signals <- os.Interrupt
+	if err := (&session{config: &Config{}, signals: signals}).interrupted(); err != nil || len(signals) != 1 {
+		t.Errorf("a recording without a command ends in the regular way: %v", err)
+	}
+}
+
 // A command that cannot be started is reported before anything is changed.
 func TestNewCommandErrors(t *testing.T) {
 	dir := t.TempDir()

@@ -61,7 +61,8 @@ type session struct {
 }
 
 // Run makes a recording and returns when it has ended. The error may be a *CommandError (the command could not
-// be started; the file has the recording of the attempt), a *tracefile.LostError, or an error of package bpf.
+// be started; the file has the recording of the attempt), an *InterruptedError, a *tracefile.LostError, or an
+// error of package bpf.
 // The result is valid also with an error, except that it is zero if the error came before the file was
 // created.
 func Run(ctx context.Context, c Config) (Result, error) {
@@ -87,6 +88,9 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		return Result{}, err
 	}
 	s := &session{config: &c, probes: probes, signals: signals, parts: parts}
+	if err := s.interrupted(); err != nil { // what is at output stays
+		return Result{}, errors.Join(err, s.detach())
+	}
 	if err := s.create(output); err != nil {
 		return Result{}, errors.Join(err, probes.Close())
 	}
@@ -273,10 +277,8 @@ func newJob(c *Config) (job, error) {
 }
 
 func (s *session) recordCommand(cmd *exec.Cmd) (string, int, error) {
-	select {
-	case sig := <-s.signals: // received before the command was started, so it cannot be passed on
-		return "interrupt", exitSignal + int(sig.(syscall.Signal)), nil
-	default:
+	if err := s.interrupted(); err != nil {
+		return "interrupt", err.Code, err
 	}
 	program, err := runCommand(cmd, s.signals, s.dropPrivileges)
 	if e := (*CommandError)(nil); errors.As(err, &e) {
@@ -308,6 +310,9 @@ func (s *session) countRunning() (n int) {
 }
 
 func (s *session) recordWorkloads(list []workload.Program) (by string, code int, err error) {
+	if err := s.interrupted(); err != nil {
+		return "interrupt", err.Code, err
+	}
 	if err := s.dropPrivileges(); err != nil {
 		return "trouble", 0, err
 	}

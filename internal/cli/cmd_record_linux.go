@@ -247,6 +247,7 @@ func explainRecord(cmd *cobra.Command, err error) error {
 	var (
 		missing *bpf.MissingError
 		command *record.CommandError
+		stopped *record.InterruptedError
 		lost    *tracefile.LostError
 		size    *bpf.SizeError
 		need    *workload.NeedError
@@ -267,6 +268,8 @@ func explainRecord(cmd *cobra.Command, err error) error {
 		if command.Code == 126 {
 			exit.hint = "check that it is a program and may be executed"
 		}
+	case errors.As(err, &stopped):
+		exit.code, exit.err, exit.hint = stopped.Code, stopped, "record again"
 	case errors.As(err, &missing):
 		exit.hint = doctor.Remedy(missing.Lack)
 	case errors.As(err, &need):
