@@ -50,10 +50,39 @@ func TestRunCommandSignals(t *testing.T) {
 		t.Errorf("SIGINT: %v, %v", program, err)
 	}
 	for _, name := range []string{"TERM", "HUP", "QUIT"} {
+		if name == "HUP" && signal.Ignored(syscall.SIGHUP) {
+			continue // the test runs under nohup
+		}
 		program, err := runShell(t, "trap 'exit 4' "+name+"; kill -"+name+" $PPID; while :; do sleep 0.01; done")
 		if err != nil || program.ExitCode != 4 {
 			t.Errorf("SIG%s: %v, %v", name, program, err)
 		}
+	}
+}
+
+// Under nohup neither the recorder nor the command ends by SIGHUP, and the command can see that. The test runs itself so.
+func TestIgnoredSignals(t *testing.T) {
+	if os.Getenv("DTREC_NOHUP") == "" {
+		self := exec.Command("sh", "-c", `trap '' HUP INT; exec "$0" -test.run '^TestIgnoredSignals$'`, os.Args[0])
+		self.Env = append(os.Environ(), "DTREC_NOHUP=1")
+		if out, err := self.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	program, err := runShell(t, "kill -HUP $PPID; kill -INT $PPID; kill -HUP $$; kill -INT $$; exit 5")
+	if err != nil || program.ExitCode != 5 {
+		t.Errorf("%v, %v", program, err)
+	}
+	signals := endSignals()
+	defer signal.Stop(signals)
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM} {
+		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if first := <-signals; first != syscall.SIGTERM {
+		t.Errorf("a recording ends by %v, which was ignored", first)
 	}
 }
 

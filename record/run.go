@@ -97,10 +97,15 @@ func Run(ctx context.Context, c Config) (Result, error) {
 	return s.record(ctx, job)
 }
 
-// endSignals returns a channel on which the signals that end a recording arrive.
+// endSignals returns a channel on which the signals that end a recording arrive. One that was ignored when dtrec was
+// started, as SIGHUP is by nohup and SIGINT by a shell in the background, is left so, and the command inherits it.
 func endSignals() chan os.Signal {
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
 	return signals
 }
 

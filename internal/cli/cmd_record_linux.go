@@ -42,10 +42,11 @@ everything. dtrec itself is no target: of it there is at most what it takes from
 cache, as when it reaps the command.
 
 The recording of a command ends with it, even if it leaves a daemon behind: use -p or
---cgroup for that. Ctrl-C goes to the command; SIGTERM and SIGQUIT are passed on to it.
-At a limit, or when the disk is full, the recording ends and keeps what it has, and the
-command runs on. A recording without a command says on stderr when it has begun, and
-ends on Ctrl-C, SIGTERM, SIGQUIT, --duration or a limit.
+--cgroup for that. Ctrl-C goes to the command; SIGTERM, SIGQUIT and SIGHUP are passed on
+to it. At a limit, or when the disk is full, the recording ends and keeps what it has, and
+the command runs on. A recording without a command says on stderr when it has begun, and
+ends on Ctrl-C, SIGTERM, SIGQUIT, SIGHUP, --duration or a limit. Neither ends by a SIGHUP
+or SIGINT that is ignored from the start, as under nohup.
 
 With --rotate N, the limits --duration, --max-size and --max-events end a file, and the
 next event begins another: nothing is lost in between. -o run.pb makes run.000001.pb and
