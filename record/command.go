@@ -5,6 +5,7 @@
 package record
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,7 +35,9 @@ type CommandError struct {
 }
 
 // Error names the command and the cause.
-func (e *CommandError) Error() string { return fmt.Sprintf("run %s: %v", e.Name, e.Err) }
+func (e *CommandError) Error() string {
+	return fmt.Sprintf("run %s: %v", cmp.Or(e.Name, `""`), e.Err)
+}
 
 // Unwrap returns the cause.
 func (e *CommandError) Unwrap() error { return e.Err }
