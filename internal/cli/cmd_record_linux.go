@@ -142,6 +142,9 @@ func checkRecord(flags *pflag.FlagSet, c *record.Config) error {
 	if len(c.Command) > 0 && len(c.Workloads) > 0 {
 		return errors.New("a command and --workload exclude each other")
 	}
+	if c.User != "" && len(c.Command) == 0 {
+		return errors.New("--user: takes a command, '-- CMD', which runs as that user")
+	}
 	for _, pid := range c.Targets.PIDs {
 		if err := checkProcess(pid); err != nil {
 			return err
