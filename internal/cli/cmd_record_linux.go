@@ -171,10 +171,18 @@ func checkRotate(c *record.Config) error {
 		return errors.New("--rotate: takes --max-size, --duration or --max-events, at which the next file begins")
 	case c.Output == "-":
 		return errors.New("--rotate: takes a file, not stdout")
+	case isDevice(c.Output):
+		return fmt.Errorf("--rotate: takes a file, not the device %s", display(c.Output))
 	case c.MaxBytes > 0 && c.MaxBytes < smallestPart:
 		return errors.New("--rotate: takes a --max-size of at least 64K")
 	}
 	return nil
+}
+
+// isDevice reports whether there is a device at the path, such as /dev/null.
+func isDevice(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&fs.ModeDevice != 0
 }
 
 // checkProcess returns an error if there is no process with that id, or if it is the id of a thread.
