@@ -78,7 +78,7 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 			[]string{"watched", fmt.Sprintf("up to %d dentries", h.WatchLimit)})
 	}
 	if f := i.Footer; f != nil && !h.Imported() {
-		rows = append(rows, []string{"ended", fmt.Sprintf("%s s after boot by %s, exit code %d", seconds(f.EndNs), Printable(f.EndedBy), f.ExitCode)})
+		rows = append(rows, []string{"ended", i.ended()})
 	}
 	rows = append(rows,
 		[]string{"size", fmt.Sprintf("%d bytes, %.1f per event", i.Bytes, i.BytesPerEvent())},
@@ -88,6 +88,17 @@ func (i *Info) writeSummary(p io.Writer, name string) {
 		rows = append(rows, []string{"read", "only header, footer and seek index; any other command says whether events are damaged"})
 	}
 	table(p, "", dropEmpty(rows)...)
+}
+
+// ended says when and why the recording ended, and the exit code if what was recorded had ended by then: -p and
+// the like have none, and a rotated recording has it in its last file.
+func (i *Info) ended() string {
+	f := i.Footer
+	text := fmt.Sprintf("%s s after boot by %s", seconds(f.EndNs), Printable(f.EndedBy))
+	if f.EndedBy != "rotation" && (len(i.Programs) > 0 || f.ExitCode != 0) {
+		text += fmt.Sprintf(", exit code %d", f.ExitCode)
+	}
+	return text
 }
 
 // part says which file of a recording this is; empty if the file is the whole recording.
