@@ -140,8 +140,8 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 	return nil
 }
 
-// requestOutput asks for the file that the command line writes to be copied out of the guest. With
-// --rotate the guest numbers its files from 1, so the host must not have any file of such a name.
+// requestOutput asks for the file that the command line writes to be copied out of the guest; there is none of
+// /dev/null. With --rotate the guest numbers its files from 1, so the host must not have any file of such a name.
 func requestOutput(c *vm.Config, path string, flags *pflag.FlagSet) error {
 	force, _ := flags.GetBool("force")
 	c.Outputs = []string{path}
@@ -155,6 +155,9 @@ func requestOutput(c *vm.Config, path string, flags *pflag.FlagSet) error {
 	}
 	if err != nil {
 		return explainOutput(display(path), err)
+	}
+	if isDevice(path) {
+		c.Outputs, c.Patterns = nil, false
 	}
 	return nil
 }

@@ -4,11 +4,14 @@ package cli
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/dtrec/dtrec/bpf"
 	"github.com/dtrec/dtrec/internal/tracefile"
+	"github.com/dtrec/dtrec/internal/vm"
 	"github.com/dtrec/dtrec/record"
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +32,17 @@ func TestExplainRecord(t *testing.T) {
 		var got *exitError
 		if err := explainRecord(newRecordCmd(), test.err); !errors.As(err, &got) || got.code != test.code || !strings.Contains(got.hint, test.hint) {
 			t.Errorf("%v: %+v, want code %d and %q", test.err, got, test.code, test.hint)
+		}
+	}
+}
+
+// TestNoOutputOfADevice checks that /dev/null is not expected to come back out of the guest.
+func TestNoOutputOfADevice(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "run.pb")
+	for path, want := range map[string]int{os.DevNull: 0, "/dev/../dev/null": 0, file: 1} {
+		var c vm.Config
+		if err := requestOutput(&c, path, newRecordCmd().Flags()); err != nil || len(c.Outputs) != want {
+			t.Errorf("%s: %q, %v, want %d outputs", path, c.Outputs, err, want)
 		}
 	}
 }
