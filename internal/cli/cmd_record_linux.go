@@ -121,8 +121,8 @@ func runRecord(cmd *cobra.Command, c *record.Config, args []string) error {
 	}
 	c.Begun = func() { fmt.Fprintln(cmd.ErrOrStderr(), recordingLine) }
 	var err error
-	if c.Self, err = os.Executable(); err != nil {
-		return fmt.Errorf("find dtrec itself: %w", err)
+	if c.Self, err = executable(); err != nil {
+		return err
 	}
 	result, err := record.Run(cmd.Context(), *c)
 	if result.EndedBy != "" {
@@ -135,6 +135,15 @@ func runRecord(cmd *cobra.Command, c *record.Config, args []string) error {
 		return &exitError{code: result.ExitCode}
 	}
 	return nil
+}
+
+// executable returns the path of dtrec, which starts itself again.
+func executable() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", &exitError{exitTrouble, fmt.Errorf("find dtrec itself: %w", err), "mount /proc, which a chroot needs of its own: mount -t proc proc /proc"}
+	}
+	return path, nil
 }
 
 // checkRecord refuses combinations of flags that make no sense.

@@ -121,7 +121,7 @@ func runVM(cmd *cobra.Command, c vm.Config, args []string) error {
 			return err
 		}
 	}
-	if c.Program, err = os.Executable(); err != nil {
+	if c.Program, err = executable(); err != nil {
 		return err
 	}
 	c.Args, c.Stdout, c.Stderr = args, rawOut(cmd), unfiltered(cmd.ErrOrStderr()) // unescaped: the guest's dtrec has done that
