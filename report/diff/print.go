@@ -68,11 +68,12 @@ func (r *Result) text() (out []string) {
 // maxPairs bounds the other calls of a difference that the text lists; JSON lists up to maxAlso.
 const maxPairs = 6
 
-// hunks returns the lines of differences under their headings. Neighbours with the same heading share it.
+// hunks returns the lines of differences, each under a heading of its own, so that it is seen to which lines "times
+// more" belongs. Those between the kernels, which are two lines each, share one.
 func hunks(list []*Difference) (out []string) {
 	last := ""
 	for _, d := range list {
-		if h := "@@ " + d.heading() + " @@"; h != last {
+		if h := "@@ " + d.heading() + " @@"; h != last || !d.Kind.ofKernel() {
 			out, last = append(out, h), h
 		}
 		for _, l := range d.Lines {
@@ -85,7 +86,6 @@ func hunks(list []*Difference) (out []string) {
 		if len(d.Also) == 0 {
 			continue
 		}
-		last = ""
 		out = append(out, "  and "+plural.Of(uint64(len(d.Also))+d.AlsoMore, "time")+" more:")
 		shown := d.Also[:min(len(d.Also), maxPairs)]
 		for _, p := range shown {
@@ -206,7 +206,7 @@ func (r *Result) tests() (tests []suite.Test) {
 	}
 	for i, class := range append([]string{"kernel"}, r.programs...) {
 		for _, k := range Kinds() {
-			if ofKernel := k == Symbols || k == Layout; ofKernel != (i == 0) || r.asked != nil && !slices.Contains(r.asked, k) {
+			if k.ofKernel() != (i == 0) || r.asked != nil && !slices.Contains(r.asked, k) {
 				continue
 			}
 			isOther := func(d *Difference) bool { return d.Kind != k || d.Program != class && !d.others[class] }

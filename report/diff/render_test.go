@@ -4,6 +4,8 @@ package diff
 
 import (
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -37,6 +39,27 @@ func TestHostileNames(t *testing.T) {
 		if strings.Contains(s, "\x1b") || !utf8.ValidString(s) || strings.Contains(s, "\nf") {
 			t.Errorf("%s:\n%q", name, s)
 		}
+	}
+}
+
+// Every difference has a heading of its own, so that "and 3 times more" is read of the lines below it and of no others.
+func TestEachDifferenceHasAHeading(t *testing.T) {
+	var runs [2][]byte
+	for i, name := range []string{"../../test/format1/git.pb", "../../test/git.pb"} {
+		var err error
+		if runs[i], err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := compare(t, runs[0], runs[1])
+	var headings []string
+	for line := range strings.Lines(text(t, r)) {
+		if strings.HasPrefix(line, "@@ ") {
+			headings = append(headings, line)
+		}
+	}
+	if len(headings) != len(r.Differences) || len(slices.Compact(slices.Clone(headings))) == len(headings) {
+		t.Errorf("%d differences and %d headings, or none of them are alike:\n%s", len(r.Differences), len(headings), text(t, r))
 	}
 }
 

@@ -131,6 +131,9 @@ func Kinds() []Kind {
 	return []Kind{Symbols, Layout, ProgramOnly, CallsOnly, Order, Steps, Claims, Outcome}
 }
 
+// ofKernel reports whether a difference of the kind is one between the kernels.
+func (k Kind) ofKernel() bool { return k == Symbols || k == Layout }
+
 // Difference is one difference in what programs did, or between the kernels.
 type Difference struct {
 	Kind  Kind   `json:"kind"`
