@@ -5,7 +5,6 @@ package diff
 import (
 	"cmp"
 	"hash/maphash"
-	"math"
 	"slices"
 	"sync"
 
@@ -55,6 +54,7 @@ type match struct {
 	of    [2]*digest
 	gap   *gap
 	moved bool // the two are in different places
+	vague bool // events were lost where other calls are that each of them may really belong to
 }
 
 // gap is a stretch between calls of a program that both sides have.
@@ -81,6 +81,7 @@ type single struct {
 	// Filled in when the call is read again.
 	title, before string   // before: names the first call after it that both sides have there
 	varies        []string // see namer.varies
+	folded        uint64   // hash of the call without what may be made up in its names, see namer.folded; 0: nothing may be
 }
 
 // maxSingles bounds the calls on one side only that are looked at in one gap.
@@ -148,6 +149,7 @@ func (d *digest) worth(e *digest) int {
 func (c *comparison) program(comm string) {
 	both := [2]*calls{c.runs[0].of(comm), c.runs[1].of(comm)}
 	a, b := both[0], both[1]
+	c.landmarks(both)
 	g := c.gap(comm, both, [2]int{}, [2]int{})
 	var singles []*single
 	worth := func(i, j int) int { return a.at(i).worth(b.at(j)) }
@@ -162,7 +164,8 @@ func (c *comparison) program(comm string) {
 			if x, y := a.at(p.a+i), b.at(p.b+i); x.exact == y.exact {
 				c.result.Same++
 			} else {
-				c.pairs = append(c.pairs, match{[2]*digest{x, y}, g, false})
+				vague := c.vague(a, 0, p.a+i) || c.vague(b, 1, p.b+i)
+				c.pairs = append(c.pairs, match{[2]*digest{x, y}, g, false, vague})
 			}
 		}
 		next = [2]int{p.a + p.n, p.b + p.n}
@@ -203,10 +206,32 @@ func (c *comparison) between(g *gap, last bool) (singles []*single) {
 	return singles
 }
 
+// landmarks notes which calls of a program both runs made once, if events were lost.
+func (c *comparison) landmarks(both [2]*calls) {
+	if len(c.runs[0].losses.Windows())+len(c.runs[1].losses.Windows()) == 0 {
+		return
+	}
+	met := make(map[uint32][2]int) // by label
+	for side, list := range both {
+		for i := range list.n {
+			n := met[list.at(i).label]
+			n[side]++
+			met[list.at(i).label] = n
+		}
+	}
+	for _, list := range both {
+		for i := range list.n {
+			if met[list.at(i).label] == [2]int{1, 1} {
+				list.only = append(list.only, uint32(i))
+			}
+		}
+	}
+}
+
 // missing returns why a call that a run does not have in a gap may be missing only in the recording: events were
-// lost in the gap, or before the run's next call. If the run has several calls of the label, it is not known
-// which one it lacks, so losses before those found count as well. The calls of several threads have no order that
-// would tell where one is missing. It is empty if the run did not make the call.
+// lost in the gap, or before the run's next call. If the run has several calls of the labels around the gap, it is
+// not known which one it lacks, so losses between the calls around them that both runs made once count as well.
+// It is empty if the run did not make the call.
 func (c *comparison) missing(g *gap, side int, d *digest) string {
 	r, list := c.runs[side], g.calls[side]
 	if d.lossy {
@@ -214,24 +239,22 @@ func (c *comparison) missing(g *gap, side int, d *digest) string {
 	} else if len(r.losses.Windows()) == 0 {
 		return ""
 	}
-	first, next, from, to := g.from[side]-1, g.to[side], uint64(0), uint64(math.MaxUint64)
-	ordered := len(list.switches) == 0
-	for first >= 0 && list.at(first).label == d.label {
-		first--
-	}
-	if first >= 0 && ordered {
-		from = list.at(first).from
-	}
-	if next < list.n && ordered {
-		to = list.at(next).from
-	}
-	switch {
+	switch from, to := list.around(g.from[side], g.to[side]); {
 	case r.lost(from, to):
 		return whyLost
 	case d.watched && r.unwatched(to):
 		return whyFull
 	}
 	return ""
+}
+
+// vague reports whether a run may have lost the call that is really the other run's, and the one at the index is
+// another one that is named alike.
+func (c *comparison) vague(list *calls, side, i int) bool {
+	if _, once := slices.BinarySearch(list.only, uint32(i)); once || len(c.runs[side].losses.Windows()) == 0 {
+		return false
+	}
+	return c.runs[side].lost(list.around(i, i+1))
 }
 
 // onOneSideOnly reports once that a program ran on one side only.
@@ -250,6 +273,10 @@ func (c *comparison) onOneSideOnly(singles []*single) {
 		s.shown = true
 	}
 }
+
+// mayBeListed reports whether the program may have opened the directory of the call's last name: it did, or events were
+// lost before.
+func (c *comparison) mayBeListed(s *single) bool { return s.listed || c.runs[s.side].lost(0, s.from) }
 
 // moves finds the calls of a program that both sides made in different places: first calls with the same
 // coarse hash, then those of the same label. The order is the program's only if one thread made all calls
@@ -274,7 +301,8 @@ func (c *comparison) moves(singles []*single) {
 			b := list[0]
 			there[key(a)] = list[1:]
 			a.shown, b.shown = true, true
-			p, gaps := match{[2]*digest{a.digest, b.digest}, a.gap, true}, [2]*gap{a.gap, b.gap}
+			vague := c.vague(a.gap.calls[0], 0, a.index) || c.vague(b.gap.calls[1], 1, b.index)
+			p, gaps := match{[2]*digest{a.digest, b.digest}, a.gap, true, vague}, [2]*gap{a.gap, b.gap}
 			switch alone := a.gap.calls[0].alone(a.index, b.gap.from[0]) && b.gap.calls[1].alone(b.index, a.gap.from[1]); {
 			case !alone && a.same(b.digest):
 				c.result.Same++
@@ -286,6 +314,8 @@ func (c *comparison) moves(singles []*single) {
 			case a.listed && b.listed && a.same(b.digest):
 				c.result.Same++
 				c.result.excuse(whyListed, p.at(a.title))
+			case c.mayBeListed(a) && c.mayBeListed(b) && a.coarse == b.coarse: // a loss may change what is proven
+				c.result.excuse(whyLost, p.at(a.title))
 			case c.joins(gaps, p.at(a.title)):
 			default:
 				d := &Difference{Kind: Order, Pair: p.at(a.title), gap: a.gap, varies: append(a.varies, b.varies...)}

@@ -94,7 +94,7 @@ func (r *run) record(m *report.Moment) {
 
 // event assigns an event to a call.
 //
-//  1. Events that only one of the runs records are left out.
+//  1. Events that only one of the runs records are left out, and exits of calls that were given up.
 //  2. An entry that encloses what follows begins a call.
 //  3. Within a call, an event is a line of it, and its exit finishes it. The end of a dentry
 //     that the call does not use otherwise is left out: it is a reclaim that happened to run there.
@@ -111,16 +111,20 @@ func (r *run) event(s *replay.Step) {
 		r.line(s)
 		return
 	}
-	t := r.thread(e)
-	if t.before, t.seen = t.seen, e.Time; isAstray(s) {
-		if !t.call.isOpen() {
-			r.close(t, e.Time)
-			t.inside = false
-		}
-		return
-	}
-	if t.call.isOpen() && !r.goesOn(t.call, s) {
+	t, astray := r.thread(e), isAstray(s)
+	t.before, t.seen = t.seen, e.Time
+	if t.call.isOpen() && !astray && !r.goesOn(t.call, s) {
+		t.inside = t.inside || !opens.Has(t.call.kind) // it may go on all the same
 		r.close(t, e.Time)
+	}
+	t.inside = t.inside || !t.call.isOpen() && r.lost(t.before, e.Time)
+	switch gone := s.Call != nil && e.Phase == schema.Exit && (encloses &^ opens).Has(e.Role); {
+	case !t.call.isOpen() && (astray || gone): // of a call that was closed, as events were lost
+		r.close(t, e.Time)
+		t.inside = false
+		return
+	case astray:
+		return
 	}
 	if !t.call.isOpen() && s.Call != nil && e.Phase == schema.Enter && encloses.Has(e.Role) {
 		r.close(t, e.Time)
@@ -185,7 +189,7 @@ func (r *run) put(c *call, s *replay.Step) {
 	r.add(c, s, m)
 }
 
-// begin starts a call of a thread at an event. If events were lost since the thread's last event, the call may
+// begin starts a call of a thread at an event. If events were lost since an earlier event of the thread, the call may
 // be only a part of one whose entry was lost, and so may those after it, until a call begins that is never part
 // of another.
 func (r *run) begin(t *thread, k schema.Role, e *schema.Event) *call {
@@ -194,7 +198,7 @@ func (r *run) begin(t *thread, k schema.Role, e *schema.Event) *call {
 		c = &call{}
 	}
 	c.start(k, e)
-	t.inside = !outermost.Has(k) && (t.inside || r.lost(t.before, e.Time)) && !(opens.Has(k) && !r.both.has(schema.RoleExecve, schema.Enter))
+	t.inside = !outermost.Has(k) && t.inside && !(opens.Has(k) && !r.both.has(schema.RoleExecve, schema.Enter))
 	c.lossy = t.inside
 	if !exits.Has(k) {
 		r.working(e)
@@ -361,6 +365,7 @@ func (r *run) process(t *thread, s *replay.Step) {
 	c := r.begin(t, e.Role, e)
 	if exits.Has(e.Role) { // reported by whichever of its threads exits last
 		c.comm = cmp.Or(r.commOf[e.PID], e.Comm)
+		c.lossy = r.lost(t.before, e.Time) // an exec may be lost, and the name with it
 		delete(r.commOf, e.PID)
 		if e.PID != 0 {
 			r.abandon(e.PID, r.now)

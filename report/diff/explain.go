@@ -26,6 +26,7 @@ func (c *comparison) explain() error {
 		}
 	}
 	for _, ofProgram := range c.singles {
+		c.unmade(ofProgram)
 		c.moves(ofProgram)
 	}
 	slices.SortStableFunc(c.pairs, func(x, y match) int { return cmp.Compare(x.of[0].first, y.of[0].first) })
@@ -83,7 +84,7 @@ func (c *comparison) titles(singles []*single) error {
 	for _, s := range singles {
 		s.title, s.before = "a call", "before "
 		if u := calls[s.side][s.first]; u != nil {
-			s.title, s.varies = title(u, u), c.runs[s.side].names.varies(u)
+			s.title, s.varies, s.folded = title(u, u), c.runs[s.side].names.varies(u), c.runs[s.side].names.folded(u)
 			c.touch(s.side, u)
 		} else {
 			c.unread++
@@ -95,6 +96,23 @@ func (c *comparison) titles(singles []*single) error {
 		}
 	}
 	return nil
+}
+
+// unmade excuses calls that are on one side only because of a name that may be made up for the run, and that the other
+// side made with a name that is alike: if events were lost before, the call that made it up may not be recorded.
+func (c *comparison) unmade(singles []*single) {
+	type found struct{ on, lossy [2]bool }
+	met := make(map[uint64]found)
+	for _, s := range singles {
+		f := met[s.folded]
+		f.on[s.side], f.lossy[s.side] = true, f.lossy[s.side] || c.runs[s.side].lost(0, s.from)
+		met[s.folded] = f
+	}
+	for _, s := range singles {
+		if f := met[s.folded]; s.folded != 0 && s.missing == "" && f.on == [2]bool{true, true} && (f.lossy[0] || f.lossy[1]) {
+			s.missing = whyLost
+		}
+	}
 }
 
 // compareCalls compares two paired calls line by line.
@@ -109,7 +127,7 @@ func (c *comparison) compareCalls(p *match, a, b *call) {
 		if c.result.Same++; why != "" {
 			c.result.excuse(why, p.at(a.words()))
 		}
-	case a.lossy, b.lossy, h.changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
+	case a.lossy, b.lossy, p.vague, h.changed == 0 && (c.runs[0].lost(0, a.to) || c.runs[1].lost(0, b.to)):
 		c.result.excuse(whyLost, p.at(a.words())) // a claim may rest on what was lost
 	case (h.changed == 0 || a.more+b.more > 0) && (a.unwatched || b.unwatched):
 		c.result.excuse(whyFull, p.at(a.words()))

@@ -176,6 +176,22 @@ func withoutAddresses(s string) string {
 	})
 }
 
+// folded returns a hash of what a call is about, without all that may be made up for the run in its names, whether a call
+// was seen to create them or not; 0 if nothing may be.
+func (n *namer) folded(c *call) uint64 {
+	h, some := mix(uint64(c.kind)+1, c.openFlags()), false
+	for l := range c.named {
+		text, temporary := n.fold(l.name.text, &schema.Event{PID: c.pid, TID: c.tid, Time: c.to})
+		folded := withoutRandom(withoutAddresses(text))
+		some = some || temporary || folded != text
+		h = mix(h, maphash.String(n.seed, folded))
+	}
+	if !some || n.plain {
+		return 0
+	}
+	return h
+}
+
 // mixed reports whether a string has only lower-case letters and _, capitals and digits, and more than one kind of them.
 func mixed(s string) bool {
 	kinds := 0

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/dtrec/dtrec/internal/shown"
@@ -100,6 +101,7 @@ type calls struct {
 	n        int
 	tid      uint32   // thread that made the last call
 	switches []uint32 // indexes of the calls that another thread made than the one before
+	only     []uint32 // indexes of the calls that are the only ones of their label, in either run; set where events were lost
 }
 
 const pieceLength = 4096
@@ -118,6 +120,22 @@ func (l *calls) at(i int) *digest { return &l.pieces[i/pieceLength][i%pieceLengt
 func (l *calls) alone(i, to int) bool {
 	next, _ := slices.BinarySearch(l.switches, uint32(min(i, to)+1))
 	return next == len(l.switches) || l.switches[next] > uint32(max(i, to-1))
+}
+
+// around returns the times of the calls nearest to those from an index to another that both runs made once. The calls of
+// several threads have no order that would tell between which they are.
+func (l *calls) around(i, to int) (from, until uint64) {
+	until = math.MaxUint64
+	if len(l.switches) > 0 {
+		return from, until
+	}
+	if n, _ := slices.BinarySearch(l.only, uint32(i)); n > 0 {
+		from = l.at(int(l.only[n-1])).from
+	}
+	if n, _ := slices.BinarySearch(l.only, uint32(to)); n < len(l.only) {
+		until = l.at(int(l.only[n])).from
+	}
+	return from, until
 }
 
 // of returns the calls of a program, never nil.
