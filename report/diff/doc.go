@@ -40,6 +40,8 @@
 //     an older dentry on one side is equal to the miss with alloc and insert on the other;
 //   - on the same kernel, how often a walk had to ask the cache again, if the answers
 //     agree; this includes a dentry allocated in vain;
+//   - where not both runs recorded walks, whether a name was looked up once or, with the same answers, twice: such a
+//     lookup has no beginning and no end;
 //   - the order of calls made by different threads, or by different processes of the same
 //     name, and which of them therefore finds a name cached. The order of calls belongs to
 //     the program only where a single thread made them;

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/dtrec/dtrec/schema"
 )
 
 // atOnce is the number of calls of each run that are read again in one pass.
@@ -201,6 +203,9 @@ func (c *comparison) onOneSide(singles []*single) {
 		case s.missing != "":
 			c.result.excuse(s.missing, s.at(s.title))
 			continue
+		case c.repeats(s):
+			c.result.excuse(whyTwice, s.at(s.title))
+			continue
 		case last == nil || last.gap != s.gap:
 			last = &Difference{Kind: CallsOnly, Pair: Pair{Program: s.at("").Program}, gap: s.gap}
 			all = append(all, last)
@@ -218,4 +223,12 @@ func (c *comparison) onOneSide(singles []*single) {
 			c.add(key, d)
 		}
 	}
+}
+
+// repeats reports whether a call is a lookup like the one before or after it. Where no walk is recorded, two lookups of a
+// name are taken for one that was repeated if the kernel gave the second path the buffer of the first.
+func (c *comparison) repeats(s *single) bool {
+	list, i := s.gap.calls[s.side], s.index
+	like := func(i int) bool { return i >= 0 && i < list.n && list.at(i).coarse == s.coarse }
+	return s.kind == 0 && !c.runs[s.side].both.has(schema.RoleWalk, schema.Enter) && (like(i-1) || like(i+1))
 }

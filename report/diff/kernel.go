@@ -58,7 +58,7 @@ func layoutOf(h *schema.Header) [][2]string {
 }
 
 // kernelChanges compares what the two headers say about the kernels. A role that could not be recorded on
-// one of the kernels is reported here, once.
+// one of the kernels is reported here, once; for one that was not asked for, see unlike.
 func kernelChanges(a, b *schema.Header) (changes []*Difference) {
 	compare := func(kind Kind, about, va, vb, remark string) {
 		if va, vb = replay.Printable(va), replay.Printable(vb); va != vb {
@@ -68,7 +68,7 @@ func kernelChanges(a, b *schema.Header) (changes []*Difference) {
 	left := probesOf(a).inOne(probesOf(b))
 	for _, info := range schema.Catalogue() {
 		sa, sb, remark := symbolsOf(a, info), symbolsOf(b, info), ""
-		if sa == "" || sb == "" {
+		if sa == "" || sb == "" || sa == notAsked || sb == notAsked {
 			continue
 		}
 		if left.Has(info.Role) {
@@ -85,20 +85,28 @@ func kernelChanges(a, b *schema.Header) (changes []*Difference) {
 	return changes
 }
 
-const notRecorded = "not recorded"
+// What symbolsOf says of a role without a symbol.
+const (
+	notRecorded = "not recorded"
+	notAsked    = "not asked for"
+)
+
+// notTried is how the recorder says of a probe that its role was not asked for (record --only).
+const notTried = "not tried: not among the roles asked for"
 
 // symbolsOf lists the symbols attached for a role, with the phase if only entry or only exit is attached.
-// It is empty if the recorder did not know the role; a recorder that did lists the symbols it attached and
+// It is empty if the recorder did not know the role, and notAsked if it was told to leave it out; a recorder that did lists the symbols it attached and
 // those it could not. For a kernel log, a missing role is reported as not recorded.
 func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 	var symbols []string
 	phases := make(map[string][]schema.Phase) // by symbol
-	tried := h.Logged()
+	tried, asked := h.Logged(), h.Logged()
 	for _, p := range h.GetProbe() {
 		if p.Role != info.Role {
 			continue
 		}
-		if tried = true; !p.Attached {
+		tried, asked = true, asked || p.Error != notTried
+		if !p.Attached {
 			continue
 		}
 		if phases[p.Symbol] == nil {
@@ -111,8 +119,11 @@ func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 			symbols[i] += " (" + only[0].Label() + " only)"
 		}
 	}
-	if !tried {
+	switch {
+	case !tried:
 		return ""
+	case !asked:
+		return notAsked
 	}
 	return cmp.Or(strings.Join(symbols, ", "), notRecorded)
 }
@@ -120,13 +131,16 @@ func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 // unlike returns notes on how the recording of a differs from that of b where this cannot cause a
 // difference but only hide one.
 func unlike(a, b *schema.Header) (notes []string) {
-	var without, halved []string
+	var without, unasked, halved []string
 	p := probesOf(a)
 	halves := (p.enters | p.exits) &^ joinedRoles(a) & joinedRoles(b)
 	for _, info := range schema.Catalogue() {
 		sa, sb := symbolsOf(a, info), symbolsOf(b, info)
-		if sa == "" && sb != "" && sb != notRecorded {
+		switch there := sb != "" && sb != notRecorded && sb != notAsked; {
+		case sa == "" && there:
 			without = append(without, info.Name)
+		case sa == notAsked && there:
+			unasked = append(unasked, info.Name)
 		}
 		if halves.Has(info.Role) {
 			halved = append(halved, replay.Printable(sa))
@@ -134,6 +148,9 @@ func unlike(a, b *schema.Header) (notes []string) {
 	}
 	if without != nil {
 		notes = append(notes, "was made by a recorder without "+strings.Join(without, ", ")+": left out")
+	}
+	if unasked != nil {
+		notes = append(notes, "was recorded without "+strings.Join(unasked, ", ")+", which were not asked for: left out")
 	}
 	if halved != nil {
 		notes = append(notes, "has an entry and an exit of "+strings.Join(halved, ", ")+" where the other run has one event: compared as one call, without its time")

@@ -25,6 +25,7 @@ const (
 	whyKills       = "drop_caches ended other dentries, or in another order"
 	whyOlder       = "one run found a dentry in the cache that is older than its recording, the other allocated it"
 	whyAgain       = "one run asked the cache again and got the same answers"
+	whyTwice       = "a name was looked up once or twice, and the walks that would tell are not in both runs"
 	whyOrder       = "calls of different threads came in another order"
 	whyListed      = "names of a directory that the program had opened came in another order"
 	whyConsequence = "another call that differs, or came in another order, had to do with the same name"
