@@ -32,16 +32,19 @@ outside the cache, as a socket's). A or B may be - for stdin; since what differs
 twice, a pipe is kept in a temporary file.
 
 Text is like that of diff(1): what only A has after -, what only B has after +, with
-the ids of the events. --format markdown is the same as a page for GitHub. json is one
+the ids of the events. A heading (@@ … @@) is one difference; those between the kernels,
+two lines each, share one. --format markdown is the same as a page for GitHub. json is one
 object per line: "runs", then "difference", "accepted", "unused", "excused" and
 "latency", and "verdict" last. ktap and junit have a test for each program and kind of
 difference: failed, passed, or skipped if events are missing and nothing can be said.
 
-Two recordings of one workload on one kernel are the same. What may differ by chance
-(process ids, temporary names, the order of threads, what the cache held before) is not
-counted as a difference; the output says how often it was met. A program that lists a
-directory (find, rm -r, tar) meets the names in another order on each ext4. This is
-counted, as differences of order; --only can leave it out.
+Two recordings of one workload on one kernel are the same, but for what follows from a
+race: a task that finds the dentry of another's lookup in flight takes other steps, and
+they are counted. What may differ by chance (process ids, temporary names, the order of
+threads and of the names in a directory, what the cache held before) is not counted as a
+difference; the output says how often it was met. A program that takes names from another
+that lists a directory (find | xargs) may meet them in another order. This is counted, as
+differences of order; --only can leave it out.
 
 --allow accepts the differences in a file: lines that diff printed, or a heading
 (@@ … @@) and what is below it; a heading alone accepts every difference there. Event

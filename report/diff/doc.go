@@ -48,11 +48,14 @@
 //   - the order of calls, alike but for it, on names of a directory that the program had
 //     opened: reading one gives its names in the order of the filesystem.
 //
+// What follows from a race in the cache itself is reported: a task that finds the dentry of another's lookup in flight
+// takes other steps.
+//
 // Where events were lost, differences are not reported, and if there are none elsewhere the runs are not called
 // the same either. That holds for the calls of which events may be missing and for those around a loss: all between
 // the nearest two of the program that both runs made once, since a call that is left may be another one than it seems.
 // After a loss it also holds for names that look made up, and for the order of names of a directory, as the call that
-// created or opened them may be missing. Once a watch set was full, that holds for the ends of dentries and for what others than the
-// recorded tasks did to them. Differences caused by the kernels (symbols, layout) are reported separately from differences
-// in what programs did.
+// created or opened them may be missing. Once a watch set was full, no difference is reported in the ends of dentries
+// and in what others than the recorded tasks did to them. Differences caused by the kernels (symbols, layout) are
+// reported separately from differences in what programs did.
 package diff
