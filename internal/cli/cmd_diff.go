@@ -15,12 +15,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newDiffCmd() *cobra.Command {
-	var c diffCmd
-	cmd := &cobra.Command{
-		Use:   "diff A B",
-		Short: "Say where two runs differ, whatever their addresses",
-		Long: `Compares what happened in two traces. Addresses, times and ids differ between any two
+var diffLong = `Compares what happened in two traces. Addresses, times and ids differ between any two
 runs, so a dentry is identified by its place: D1, D2 … in the order in which a call met
 them. Opens, unlinks and other calls are aligned program by program, and their steps,
 outcome and claims compared. A call within another, such as the open in an execve, is
@@ -30,6 +25,10 @@ mkdir, rename) if that was recorded, otherwise by what its events show: lookup, 
 (mkdir, symlink, link), delete (rmdir), unlink, rename, drop_caches, alloc (a dentry
 outside the cache, as a socket's). A or B may be - for stdin; since what differs is read
 twice, a pipe is kept in a temporary file.
+
+Of claims, the verdicts of each call are compared. Those of hash, bucket and storage count
+only where an event refutes one, those of delete never, nor what is unproven because a
+recording lacks something. dtrec check has all verdicts of a run.
 
 Text is like that of diff(1): what only A has after -, what only B has after +, with
 the ids of the events. A heading (@@ … @@) is one difference; those between the kernels,
@@ -53,7 +52,14 @@ ids are ignored, # begins a comment. Lines that the runs do not have are reporte
 
 Exit status: 0 the same, 1 different, 2 not readable, or not known: events are missing,
 and the rest does not differ. --bisect exits 125 instead of 2, so that 'git bisect run'
-skips a kernel that cannot be judged (docs/bisect.md).`,
+skips a kernel that cannot be judged (docs/bisect.md).`
+
+func newDiffCmd() *cobra.Command {
+	var c diffCmd
+	cmd := &cobra.Command{
+		Use:   "diff A B",
+		Short: "Say where two runs differ, whatever their addresses",
+		Long:  diffLong,
 		Example: `  dtrec diff run1.pb run2.pb
   dtrec diff --format markdown traces/linux-6.1.pb traces/run1.pb > changes.md
   dtrec diff --rename sh=bash old.pb new.pb

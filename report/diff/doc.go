@@ -24,7 +24,8 @@
 //   - the end of a dentry outside the call that used it, as by reclaim, a last close or
 //     the reaping of a process. Its effect shows in the next call that looks for the
 //     name;
-//   - claims that are undecided only because of what a recording lacks.
+//   - claims that are undecided only because of what a recording lacks, those of hash, bucket and storage
+//     that are not refuted, and those of delete, which a later call decides.
 //
 // Other variations are excused by a projection, which states why two calls that differ count as the same. The
 // result says how often each reason was needed, with an example:
