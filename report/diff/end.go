@@ -18,11 +18,12 @@ import (
 	"github.com/dtrec/dtrec/schema"
 )
 
-// finish adds the statements about the runs as wholes.
+// finish adds the statements about the runs as wholes. What programs met comes before what the kernels call it.
 func (c *comparison) finish(o Options) {
-	r := c.result
-	r.Differences = append(r.Differences, c.differences...)
+	r, ofKernel := c.result, c.result.Differences
+	r.Differences = c.differences
 	c.outcomes()
+	r.Differences = append(r.Differences, ofKernel...)
 	for _, run := range c.runs {
 		f := run.findings
 		run.Programs, run.Events, run.Lost, run.Complete = len(run.order), f.Events, f.Lost, f.Footer != nil && !f.Cut
