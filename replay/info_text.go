@@ -122,6 +122,8 @@ func (i *Info) sourceName() string {
 func (i *Info) lostText() string {
 	n := i.Lost + i.Damaged
 	switch {
+	case !i.Header.Imported() && i.Footer == nil:
+		return fmt.Sprintf("%d up to the end of what is there", n)
 	case !i.Header.Imported():
 		return fmt.Sprintf("%d", n)
 	case n == 0:

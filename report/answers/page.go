@@ -104,5 +104,5 @@ func (r *Row) pageRow() string {
 	if c := r.Slowest; c != nil {
 		slow = fmt.Sprintf("%s, %s #%d", c.took(), c.Operation, c.ID)
 	}
-	return fmt.Sprintf("| %s | %s | %d | %d | %d | %d | %d | %s | %s |", name, r.processes(), r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, r.took(), slow)
+	return fmt.Sprintf("| %s | %s | %d | %d | %s | %s | %s | %s | %s |", name, r.processes(), r.Calls, r.Failed, r.atLeast(r.RCU), r.atLeast(r.Ref), r.atLeast(r.Miss), r.took(), slow)
 }

@@ -72,6 +72,17 @@ func (r *Row) took() string {
 	return "≥ " + duration(r.Took)
 }
 
+// atLeast returns the number of calls of a class in words: any call without a known class may be one of them.
+func (r *Row) atLeast(n uint64) string {
+	switch {
+	case r.Unknown == 0:
+		return fmt.Sprint(n)
+	case n == 0:
+		return "?"
+	}
+	return fmt.Sprint("≥ ", n)
+}
+
 // processes returns the number of processes, or "-" if calls of processes that the trace does not name are all that
 // there is.
 func (r *Row) processes() string {

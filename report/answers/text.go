@@ -136,7 +136,7 @@ func (s *Summary) writePrograms(b *bufio.Writer, file []string) {
 		if r.Slowest != nil {
 			slow, id = r.Slowest.took(), fmt.Sprintf("#%d", r.Slowest.ID)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t  %s\n", r.processes(), r.Calls, r.Failed, r.RCU, r.Ref, r.Miss, r.took(), slow, id, r.label())
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", r.processes(), r.Calls, r.Failed, r.atLeast(r.RCU), r.atLeast(r.Ref), r.atLeast(r.Miss), r.took(), slow, id, r.label())
 	}
 	t.Flush()
 	processes := uint64(0)
