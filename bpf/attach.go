@@ -221,7 +221,7 @@ func oneLine(err error) error {
 	return fmt.Errorf("%w: %s", v.Cause, strings.Join(tail, "; "))
 }
 
-var errNotWanted = errors.New("not tried: not among the roles asked for")
+var errNotWanted = errors.New(schema.NotAskedFor)
 
 // UnfitError says that a symbol does not exist or is not what its program expects.
 type UnfitError struct{ What string }

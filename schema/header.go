@@ -7,6 +7,9 @@ import "slices"
 // UnknownKernel is the kernel release and machine of an imported trace whose text does not name them.
 const UnknownKernel = "unknown"
 
+// NotAskedFor is the error of a probe whose role the recording was told to leave out (record --only).
+const NotAskedFor = "not tried: not among the roles asked for"
+
 // Imported reports whether the trace was made from a text (FORMAT.md, section 13). A text does not say when
 // the recording began, what the kernel's layout of a dentry is, or what is missing.
 func (h *Header) Imported() bool { return h.has(Attach_ATTACH_DMESG) || h.has(Attach_ATTACH_TEXT) }

@@ -3,9 +3,7 @@
 package diff
 
 import (
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -16,7 +14,7 @@ import (
 func asked(h *schema.Header, without ...schema.Role) *schema.Header {
 	for _, p := range h.Probe {
 		if slices.Contains(without, p.Role) {
-			p.Attached, p.Error = false, notTried
+			p.Attached, p.Error = false, schema.NotAskedFor
 		}
 	}
 	return h
@@ -31,17 +29,6 @@ func TestNotAskedFor(t *testing.T) {
 		if out := text(t, r); r.Count() != 0 || !strings.Contains(out, "was recorded without lookup_chain, unlink, which were not asked for: left out\n") {
 			t.Error(out)
 		}
-	}
-}
-
-// The recorder says of such a role what is expected here.
-func TestNotAskedForAsTheRecorderSaysIt(t *testing.T) {
-	source, err := os.ReadFile("../../bpf/attach.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(source), "errNotWanted = errors.New("+strconv.Quote(notTried)+")") {
-		t.Errorf("bpf/attach.go does not say %q", notTried)
 	}
 }
 

@@ -91,9 +91,6 @@ const (
 	notAsked    = "not asked for"
 )
 
-// notTried is how the recorder says of a probe that its role was not asked for (record --only).
-const notTried = "not tried: not among the roles asked for"
-
 // symbolsOf lists the symbols attached for a role, with the phase if only entry or only exit is attached.
 // It is empty if the recorder did not know the role, and notAsked if it was told to leave it out; a recorder that did lists the symbols it attached and
 // those it could not. For a kernel log, a missing role is reported as not recorded.
@@ -105,7 +102,7 @@ func symbolsOf(h *schema.Header, info schema.RoleInfo) string {
 		if p.Role != info.Role {
 			continue
 		}
-		tried, asked = true, asked || p.Error != notTried
+		tried, asked = true, asked || p.Error != schema.NotAskedFor
 		if !p.Attached {
 			continue
 		}
