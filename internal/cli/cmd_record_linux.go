@@ -42,9 +42,9 @@ everything. dtrec itself is no target: of it there is at most what it takes from
 cache, as when it reaps the command.
 
 The recording of a command ends with it, even if it leaves a daemon behind: use -p or
---cgroup for that. Ctrl-C goes to the command; SIGTERM, SIGQUIT and SIGHUP are passed on
-to it. At a limit, or when the disk is full, the recording ends and keeps what it has, and
-the command runs on. A recording without a command says on stderr when it has begun, and
+--cgroup for that. Ctrl-C goes to the command, from the terminal: dtrec does nothing then.
+SIGTERM, SIGQUIT and SIGHUP are passed on to it. At a limit, or when the disk is full, the
+recording ends and keeps what it has, and the command runs on. A recording without a command says on stderr when it has begun, and
 ends on Ctrl-C, SIGTERM, SIGQUIT, SIGHUP, --duration or a limit. Neither ends by a SIGHUP
 or SIGINT that is ignored from the start, as under nohup.
 

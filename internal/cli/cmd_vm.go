@@ -37,7 +37,7 @@ the kernel, or in --modules.
 In the guest, /tmp and the working directory are on the filesystem of --fs, and an ext2
 disk with a.txt is mounted on /mnt/loopfs. If the kernel can fold case, so can an ext4
 disk on /mnt/casefold. A kernel without ext4 or without disks gets tmpfs, and a line
-says so; with --fs ext4 that is an error.
+says so; with --fs ext4 that is an error. stdin is empty.
 
 Ctrl-C is passed on to the command, so that a recording ends and its file is brought
 back; a second one ends the guest.
