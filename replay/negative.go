@@ -299,18 +299,15 @@ func (m *Model) onFree(_ *threadCalls, s *Step) {
 	}
 }
 
-// onMove keeps the old path of a dentry that the call around it renames, and ends the period of the negative
-// dentry whose place it takes.
+// onMove keeps the old paths of the dentries, and ends the period of the negative dentry whose place one takes.
 func (m *Model) onMove(t *threadCalls, s *Step) {
 	e := s.Event
-	if e.Phase == schema.Enter {
-		m.moves.note(m, s.Object, e.ID)
-		m.moves.note(m, m.State.Objects.find(e.Target), e.ID)
+	if e.Phase != schema.Enter {
+		return
 	}
-	if w := t.innermost(); w != nil && e.Phase == schema.Enter && s.Object != nil && w.call.Resolved == "" && w.partOf(s.Object) != nil {
-		w.call.Resolved = m.Path(s.Object)
-	}
-	if n := m.negatives[e.Target]; e.Phase == schema.Enter && e.Target != 0 && n != nil && n.Fate == FateAlive && e.Facts&schema.FactExchange == 0 {
+	m.moves.note(m, s.Object, e.ID)
+	m.moves.note(m, m.State.Objects.find(e.Target), e.ID)
+	if n := m.negatives[e.Target]; e.Target != 0 && n != nil && n.Fate == FateAlive && e.Facts&schema.FactExchange == 0 {
 		n.setFate(FateDropped, t, e)
 	}
 }

@@ -188,7 +188,8 @@ func inDirAs(guess, dir, name string) string {
 // to that path, whatever another task makes of it until the call returns.
 type moves struct {
 	of    map[uint64]moved // by Seq
-	since uint64           // earlier moves may have been dropped
+	last  uint64           // the last move noted
+	since uint64           // the last one that may have been dropped
 }
 
 // moved is the last move of a dentry: its event, that of the one before it, and the path in between.
@@ -203,8 +204,9 @@ func (l *moves) note(m *Model, d *Object, by uint64) {
 		return
 	}
 	if len(l.of) >= maxPlaces {
-		l.of, l.since = nil, by
+		l.of, l.since = nil, l.last
 	}
+	l.last = by
 	if l.of == nil {
 		l.of = make(map[uint64]moved)
 	}

@@ -124,3 +124,25 @@ func TestMovedDuringACall(t *testing.T) {
 		}
 	}
 }
+
+// A rename comes from where its walk found the dentry, also where the moves of other dentries are too many to be kept.
+func TestManyMoves(t *testing.T) {
+	var events []schema.Event
+	for i := range uint64(maxPlaces + 2) {
+		addr := ownAt + i*192
+		begun := about(schema.RoleMove, addr, 5, "a")
+		begun.Phase = schema.Enter
+		events = append(events, schema.Event{Role: schema.RoleRename, Phase: schema.Enter}, schema.Event{Role: schema.RoleWalkParent, Phase: schema.Enter, Name: "a", NameAddr: pathAt},
+			schema.Event{Role: schema.RoleWalkParent, Phase: schema.Exit}, schema.Event{Role: schema.RoleLookup, Phase: schema.Enter, Name: "a", NameAddr: pathAt, Parent: dirAt},
+			about(schema.RoleLookup, addr, 5, "a"), begun, about(schema.RoleMove, addr, 5, "b"), schema.Event{Role: schema.RoleRename, Phase: schema.Exit})
+	}
+	calls, _ := played(events...)
+	for i, c := range calls {
+		if c.Resolved != "…/a" {
+			t.Fatalf("rename %d came from %q", i, c.Resolved)
+		}
+	}
+	if len(calls) != maxPlaces+2 {
+		t.Errorf("%d calls", len(calls))
+	}
+}

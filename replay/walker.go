@@ -261,7 +261,7 @@ func (m *Model) handOut(w *walker, last uint64) {
 			c.Class = ClassRCU
 		}
 		m.setComponents(w)
-		if c.Resolved == "" && (c.Dentry != nil || m.sawAllLookups(w, last)) {
+		if c.Dentry != nil || m.sawAllLookups(w, last) {
 			c.Resolved = m.resolvedPath(c)
 		}
 		if parts := w.routes[1].parts; len(parts) > 0 && m.sawAllLookups(w, last) {

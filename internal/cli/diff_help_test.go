@@ -9,17 +9,6 @@ import (
 	"github.com/dtrec/dtrec/report"
 )
 
-// Two recordings of one script can differ by a race, and the names of a directory in their order are no difference: the
-// help says neither otherwise.
-func TestDiffHelpIsTrueOfOneKernel(t *testing.T) {
-	help := strings.Join(strings.Fields(newDiffCmd().Long), " ")
-	for _, want := range []string{"are the same, but for what follows from a race", "the order of threads and of the names in a directory"} {
-		if !strings.Contains(help, want) {
-			t.Errorf("no %q in:\n%s", want, help)
-		}
-	}
-}
-
 // The help names the kinds of claim whose verdicts are not compared as they are.
 func TestDiffHelpNamesTheClaimsLeftOut(t *testing.T) {
 	_, words, _ := strings.Cut(newDiffCmd().Long, "\nOf claims,")
